@@ -1,0 +1,73 @@
+# make              the program: build/foundationts (and the libraries)     make test     build and run every test
+# make SAN=1 test   the same under AddressSanitizer and UBSan               make tsan     the threaded parts under ThreadSanitizer
+# make install      PREFIX=/usr/local, DESTDIR                              make test ROOMS="util data"    only these rooms
+CC       ?= gcc
+PREFIX   ?= /usr/local
+ROOMS    ?= util hub data kernels model train forecast eval report api cli
+VERSION  := $(shell sed -n 's/.*FTS_VERSION "\(.*\)"/\1/p' include/foundationts.h)
+KIND     := $(notdir $(CC))$(if $(SAN),-san)$(if $(TSAN),-tsan)
+BUILD    ?= build/$(KIND)
+
+# A library that is missing stops the build and says what to install: nothing is left out silently.
+need = $(if $(shell pkg-config --exists $(1) && echo yes),,$(error $(1) was not found: install $(2), or run script/setup))
+ifeq ($(filter clean check,$(MAKECMDGOALS)),)
+$(if $(shell command -v pkg-config),,$(error pkg-config was not found: install pkg-config, or run script/setup))
+$(call need,openblas,libopenblas-dev)
+ifdef CUDA
+$(error CUDA=1: there is no CUDA backend in this version, build without it)
+endif
+BLAS_CFLAGS := $(shell pkg-config --cflags openblas)
+BLAS_LIBS   := $(shell pkg-config --libs openblas)
+endif
+
+WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Werror
+OPT     ?= -O2
+# No contraction: a product and a sum are fused only where the code says so, or results would differ between compilers.
+CFLAGS  += -std=c11 -D_GNU_SOURCE $(OPT) -g $(WARN) -Iinclude -Isrc -fvisibility=hidden -fPIC -pthread -ffp-contract=off -MMD -MP
+LDLIBS  += $(BLAS_LIBS) -lm -pthread
+ifdef SAN
+CFLAGS  += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+ifdef TSAN
+CFLAGS  += -fsanitize=thread
+endif
+
+SRC     := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c src/$(r)/*/*.c))
+LIBOBJ  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/cli/%,$(SRC)))
+CLIOBJ  := $(patsubst %.c,$(BUILD)/%.o,$(filter src/cli/%,$(SRC)))
+TESTOBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c) $(foreach r,$(ROOMS),$(wildcard tests/$(r)/*.c)))
+OBJ     := $(LIBOBJ) $(CLIOBJ) $(TESTOBJ)
+# Tests make allocations and writes fail on purpose by standing in front of these.
+WRAP    := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=write -Wl,--wrap=fsync
+
+all: build/foundationts
+build/foundationts: $(BUILD)/foundationts
+	@mkdir -p build
+	cp -f $< $@
+$(BUILD)/foundationts: $(CLIOBJ) $(BUILD)/libfoundationts.a
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+$(BUILD)/libfoundationts.a: $(LIBOBJ)
+	rm -f $@
+	ar rcs $@ $^
+$(BUILD)/libfoundationts.so: $(LIBOBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libfoundationts.so.0 $^ $(LDLIBS) -o $@
+$(BUILD)/tests.exe: $(TESTOBJ) $(LIBOBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ $(LDLIBS) -o $@
+
+test: $(BUILD)/tests.exe $(if $(filter cli,$(ROOMS)),$(BUILD)/foundationts) check
+	FTS_PROGRAM=$(BUILD)/foundationts $(BUILD)/tests.exe $(ONLY)
+check:
+	tools/check_layers.sh
+	tools/check_style.sh
+
+$(BUILD)/src/kernels/cpu/avx2_%.o: CFLAGS += -mavx2 -mfma -O3
+$(BUILD)/src/kernels/cpu/blas_%.o: CFLAGS += $(BLAS_CFLAGS) -O3
+$(BUILD)/tests/%.o: CFLAGS += -Itests
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -c $< -o $@
+
+clean:
+	rm -rf build
+.PHONY: all test check clean
+-include $(OBJ:.o=.d)

@@ -1,0 +1,86 @@
+/* foundationts.h - the one public header.
+ *
+ * Everything the command line can do, a program can do: open a task by its verb, set the same
+ * options, run it, and hear what happens through events.
+ *
+ *     FtsError e;
+ *     FtsTask *t;
+ *     if (fts_task_open(&t, "train", &e)) ...
+ *     fts_task_set(t, "dataset-path", "time300b_selected", &e);
+ *     fts_task_run(t, on_event, NULL, &e);
+ *     fts_task_close(t);
+ *
+ * Functions that return int give 0 for success and -1 for failure with the story in *e.
+ * The library never prints and never exits. */
+#ifndef FOUNDATIONTS_H
+#define FOUNDATIONTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FTS_VERSION "0.1.0"
+#define FTS_API __attribute__((visibility("default")))
+
+typedef enum { FTS_OK, FTS_USAGE, FTS_IO, FTS_FORMAT, FTS_NET, FTS_NOMEM, FTS_DEVICE, FTS_STOPPED } FtsCode;
+
+typedef struct FtsError {
+    FtsCode code;
+    char    message[1024];
+} FtsError;
+
+/* What a task tells while it runs. Only the fields named for a kind are meaningful. */
+typedef enum {
+    FTS_EVENT_ANSWER,       /* text: a line of the answer (stdout of the program), without line end */
+    FTS_EVENT_NOTICE,       /* text: something a person should know (stderr) */
+    FTS_EVENT_START,        /* text: settings as a JSON object; step: the last one done, steps; dir: where the run writes, or NULL */
+    FTS_EVENT_STEP,         /* step, steps, loss, pred, aux, lr, norm, rates; due: a log line is due at this step */
+    FTS_EVENT_BASELINE,     /* name "val" or "val_ood", mae, mse of repeating the last value */
+    FTS_EVENT_VALIDATION,   /* name, step, pred, aux, mae, mse */
+    FTS_EVENT_EXPERTS,      /* step, share[routers][experts]: share of (token, slot) pairs per expert of the last step */
+    FTS_EVENT_CHECKPOINT,   /* step, text: the folder that was written */
+    FTS_EVENT_END           /* step, text: why the run ended ("done", "stopped", "time") */
+} FtsEventKind;
+
+typedef struct FtsEvent {
+    FtsEventKind kind;
+    const char  *text, *name, *dir;                /* valid during the call */
+    int64_t      step, steps;
+    int          due;
+    double       loss, pred, aux, mae, mse, lr, norm;
+    double       tokens_per_s, points_per_s;       /* real tokens and points since the last due step */
+    double       tflops, mfu;                      /* model FLOP/s in 1e12 (6 * active parameters + attention), share of the peak; 0: not measured */
+    double       step_ms, data_ms, peak_mb;        /* mean step time and time spent waiting for data since the last due step; peak memory of the process, MB */
+    double       eta_s;                            /* estimated seconds to the last step */
+    const double *share;                           /* (routers, experts) */
+    int          routers, experts;
+} FtsEvent;
+
+typedef void (*FtsListener)(void *user, const FtsEvent *event);
+
+typedef struct FtsOption {          /* one row of an option table; strings live as long as the program */
+    const char *name;               /* "batch-size" */
+    const char *preset;             /* default as text, "" if none */
+    const char *values;             /* what it takes: "N", "DIR", "zero|max|none"; "" for a switch */
+    const char *help;
+} FtsOption;
+
+typedef struct FtsTask FtsTask;     /* one verb with its settings; not shared between threads, except fts_task_stop() */
+
+/* Verbs in the order of the help: "train", "data info", ... Returns NULL past the last. *help gets one line. */
+FTS_API const char *fts_verb(int i, const char **help);
+/* What stands after a verb besides options ("PATH", "OUT"), "" if nothing; NULL for an unknown verb. */
+FTS_API const char *fts_verb_operands(const char *verb);
+
+FTS_API int  fts_task_open(FtsTask **t, const char *verb, FtsError *e);
+FTS_API int  fts_task_set(FtsTask *t, const char *option, const char *value, FtsError *e);   /* "--" or not, '-' or '_'; an option set twice keeps the last, a list grows */
+FTS_API int  fts_task_operand(FtsTask *t, const char *value, FtsError *e);
+FTS_API int  fts_task_config(FtsTask *t, const char *json_file, FtsError *e);                /* sets what the command line has not set */
+FTS_API int  fts_task_option(const FtsTask *t, int i, FtsOption *o);                         /* 0, or -1 past the last */
+FTS_API int  fts_task_run(FtsTask *t, FtsListener listener, void *user, FtsError *e);
+FTS_API void fts_task_stop(FtsTask *t);                                                      /* from any thread: finish the step, save, return */
+FTS_API void fts_task_close(FtsTask *t);                                                     /* NULL is fine */
+
+/* One line about this build and machine: version, backends, CPU tier. Returns the length, as snprintf does. */
+FTS_API int  fts_describe(char *text, size_t size);
+
+#endif

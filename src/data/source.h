@@ -1,0 +1,37 @@
+/* source.h - one readable thing on disk: a Time-300B folder, a jsonl file. One Format per kind; formats.c lists them. */
+#ifndef DATA_SOURCE_H
+#define DATA_SOURCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/err.h"
+
+typedef struct Source Source;
+
+typedef struct Format {
+    const char *name;                                       /* "bin", "jsonl": shown by data info and in errors */
+    int     (*sniff)(const char *path, int is_dir);         /* 1: this path is mine (name, folder content); no error: what cannot be read is not mine */
+    int     (*open)(Source *s, Err *e);                     /* reads what is needed to know count and lengths */
+    int     (*read)(const Source *s, int64_t i, int64_t at, int64_t n, double *out, Err *e);   /* points [at, at+n) of series i; thread-safe */
+    void    (*close)(Source *s);                            /* half-open is fine */
+} Format;
+
+struct Source {
+    const Format *format;
+    char   *path;                 /* owned */
+    void   *state;                /* the format's own */
+    int64_t count;                /* series */
+    int64_t *length;              /* (count) points of each; owned, freed by source_close */
+    const char *dtype;            /* "float32": as stored, for people */
+    uint64_t hash;                /* of file names (below path), sizes and the first 64 KiB of each file: part of the fingerprint */
+};
+
+extern const Format *const formats[];
+extern const int nformats;
+
+const Format *source_sniff(const char *path);               /* NULL: not readable data */
+int  source_open(Source *s, const Format *f, const char *path, Err *e);   /* errors begin with "PATH (bin): " */
+void source_close(Source *s);                               /* zeroed is fine */
+
+#endif

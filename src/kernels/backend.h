@@ -1,0 +1,126 @@
+/* backend.h - the one door between model code and a device.
+ *
+ * Model code calls b->ops.norm(b, ...) and never asks which device it is. Ops enqueue and cannot fail; a
+ * device error is sticky and comes out of backend_sync(). The table of ops is per Dtype: fp32 runs and bf16
+ * runs get different tables. All float buffers that ops see are the backend's memory (backend_alloc). */
+#ifndef KERNELS_BACKEND_H
+#define KERNELS_BACKEND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/err.h"
+#include "util/par.h"
+
+typedef enum { F32, BF16 } Dtype;
+typedef enum { SET, ADD } Acc;
+enum { MAX_HORIZONS = 8, BLOCK = 256, CHUNK = 2048 };
+
+static inline size_t dtype_size(Dtype t) { return t == F32 ? 4 : 2; }
+
+typedef struct Backend Backend;
+
+typedef struct Mat { void *p; int rows, cols, ld; Dtype type; } Mat;    /* row-major, row r at p + r*ld elements; p NULL: absent */
+typedef struct Vec { const float *w; float *dw; int n; } Vec;           /* norm weight or bias (n) and its gradient, fp32; w NULL: absent */
+typedef struct Weight {              /* y = x W^T; a stack of groups, each (out, in), one behind the other */
+    const float *w; float *dw;       /* fp32 master and gradient in checkpoint layout; dw NULL in inference */
+    int groups, out, in;
+    int full;                        /* 1: fp32 operand in every run (embedding, router, shared gate), else rounded to bf16 in bf16 runs */
+} Weight;
+
+typedef struct Seg { int tok, ntok, pt, npt; } Seg;                     /* one window: its tokens [tok, +ntok), its points [pt, +npt) */
+typedef struct Input {               /* one micro-batch */
+    const float *points;
+    const Seg *seg;                  /* (nseg) in order; tokens of segments lie one behind the other from 0 */
+    const int *chunk;                /* (nchunk+1) token offsets: whole segments until at least CHUNK tokens; sums are made chunk by chunk */
+    int nseg, nchunk, ntok;
+    int longest;                     /* tokens of the longest segment */
+    int P, S;                        /* patch length and stride: token t of a segment covers its points tS .. tS+P-1 */
+} Input;
+
+typedef struct Rows {                /* rows of a grouped product, sorted by group, then token (stable) */
+    int *start, *count;              /* (groups, nchunk): rows of group g that come from chunk c are [start, +count) */
+    int *token;                      /* (R) row -> token; NULL: row i is token i (one group) */
+    float *scale, *dscale;           /* (R) factor on the output row, and its gradient; NULL: 1 */
+    int n;                           /* R */
+} Rows;
+
+typedef struct Route {               /* who computes what; kept for backward, never recomputed */
+    float *prob;                     /* (N,E) softmax, fp32 in every run */
+    int *expert, *row;               /* (N,K) best first, ties to the lower index; (N,K) -> row of routed */
+    Rows routed, shared;             /* routed.scale = p of the row's expert (R = K*N); shared.scale = sigmoid(w_s u) (R = N), start/count/token NULL */
+    int E, K;                        /* K = 0: no experts, only the shared one (use_dense: shared.scale NULL) */
+} Route;
+
+typedef struct Router { Weight gate, share; } Router;                   /* (E,D) and (1,D) */
+typedef struct Balance {             /* of one router */
+    int64_t *count;                  /* (E) (token, slot) pairs per expert of this step so far */
+    double *psum;                    /* (E) sum of prob over this step's tokens so far */
+    float *share;                    /* (E) f of the last applied step, the constant in the aux gradient */
+} Balance;
+
+typedef struct Attn { int H, Hk, d; float theta; } Attn;
+typedef struct Ffn { Weight gate, up, down; } Ffn;                      /* (F,D) (F,D) (D,F), groups = experts */
+typedef struct Heads {
+    Weight w;                        /* (O,D): all heads one behind the other */
+    int h[MAX_HORIZONS], n;          /* horizons, ascending */
+    float delta;                     /* of the Huber loss */
+    double scale[MAX_HORIZONS];      /* 1 / (n * valid targets of that horizon in the whole step) */
+} Heads;
+typedef struct StepSum {             /* device memory; what the host reads once a step */
+    double huber[MAX_HORIZONS];      /* sum of element losses per horizon */
+    double abs, sq;                  /* sums of |e| and e^2 over all valid (token, horizon, step) */
+    double norm2;                    /* of the whole gradient */
+    double aux;                      /* mean over routers of E * sum f_e P_e, set by balance */
+    int bad_seg;                     /* first segment of the micro-batch whose loss is not finite, numbered from `seg0`, else -1 */
+    int seg0;                        /* set by the host before each micro-batch: number of its first segment in the step */
+    int applied;                     /* set by adamw: 1 updated, 0 not finite and nothing written */
+} StepSum;
+typedef struct Flat { float *p, *g, *m, *v; size_t n; } Flat;           /* parameters, gradients and both moments: equal flat vectors */
+typedef struct Range { size_t at, n; } Range;                           /* a run of parameters that is subject to weight decay */
+typedef struct AdamW { float lr, beta1, beta2, eps, decay, max_norm; int64_t step; } AdamW;   /* step from 1, for the bias correction; max_norm 0: no clipping */
+
+typedef struct Ops {
+#define OP(name, args, call) void (*name) args;
+#include "kernels/ops.def"
+#undef OP
+} Ops;
+
+/* The largest sizes a backend will see: what its scratch memory is made for. */
+typedef struct Dims { int tokens, chunks, longest, D, H, Hk, d, E, K, F, Fe, P, O, routers; } Dims;
+
+struct Backend {
+    const char *name;                /* "cpu" */
+    const char *tier;                /* what dispatch chose: "ref", "base", "avx2" */
+    Dtype dtype;                     /* of activations */
+    Ops   ops;
+    Par  *par;
+    void *scratch;                   /* owned; backend_reserve() */
+    size_t scratch_size;             /* bytes */
+};
+
+extern const char *const op_names[];
+extern const int nops;
+
+/* device: "cpu". threads 0: what the machine allows. FTS_TIER forces a CPU tier and is refused where the machine lacks it. */
+int  backend_open(Backend **b, const char *device, Dtype dtype, int threads, Err *e);
+void backend_close(Backend *b);                                         /* NULL is fine */
+int  backend_sync(Backend *b, Err *e);
+int  backend_alloc(Backend *b, size_t bytes, void **p, const char *what, Err *e);    /* zeroed, 64-byte aligned, huge pages where it helps */
+void backend_free(Backend *b, void *p, size_t bytes);
+void backend_upload(Backend *b, void *device, const void *host, size_t bytes);
+void backend_download(Backend *b, void *host, const void *device, size_t bytes);
+size_t backend_scratch_bytes(const Backend *b, const Dims *d);          /* the maximum over the ops */
+int  backend_reserve(Backend *b, const Dims *d, Err *e);                /* once, before the first op of that size */
+int  backend_text(char *text, size_t size);                             /* "cpu (avx2, OpenBLAS 0.3.21 Zen)": length as snprintf */
+
+/* Every op has a plain-C body that defines it; a missing one is a link error. */
+#define OP(name, args, call) void ref_##name args;
+#include "kernels/ops.def"
+#undef OP
+void base_override(Ops *o);          /* fp32: products through the BLAS, the rest vectorised for the baseline of the architecture */
+void avx2_override(Ops *o);          /* fp32: the same source for AVX2 and FMA */
+size_t base_scratch_bytes(const Dims *d, int threads);
+size_t ref_scratch_bytes(const Dims *d, int threads);
+
+#endif

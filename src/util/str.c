@@ -1,0 +1,48 @@
+/* str.c - see str.h */
+#include "util/str.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int room(Str *s, size_t n)
+{
+    if (s->failed) return -1;
+    if (s->n + n + 1 <= s->cap) return 0;
+    size_t cap = 2 * (s->n + n) + 64;
+    char *grown = realloc(s->p, cap);
+    if (!grown) { s->failed = 1; return -1; }
+    s->p = grown;
+    s->cap = cap;
+    return 0;
+}
+
+void str_add(Str *s, const void *bytes, size_t n)
+{
+    if (room(s, n)) return;
+    if (n) memcpy(s->p + s->n, bytes, n);
+    s->n += n;
+    s->p[s->n] = 0;
+}
+
+void str_addf(Str *s, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    if (n < 0 || room(s, (size_t)n)) return;
+    va_start(ap, fmt);
+    vsnprintf(s->p + s->n, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+    s->n += (size_t)n;
+}
+
+int str_ok(const Str *s, Err *e) { return s->failed ? err_nomem(e, s->cap, "text") : 0; }
+
+void str_free(Str *s)
+{
+    free(s->p);
+    *s = (Str){0};
+}

@@ -1,0 +1,14 @@
+/* str.h - a text that grows. Zeroed is empty; a failed allocation is remembered and reported once by str_ok(). */
+#ifndef UTIL_STR_H
+#define UTIL_STR_H
+
+#include "util/err.h"
+
+typedef struct Str { char *p; size_t n, cap; int failed; } Str;    /* p: owned, NUL-terminated once anything was added */
+
+void str_add(Str *s, const void *bytes, size_t n);
+void str_addf(Str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int  str_ok(const Str *s, Err *e);                                 /* -1 if memory ran out while adding */
+void str_free(Str *s);
+
+#endif
