@@ -64,7 +64,7 @@ typedef struct ModelMemory {
     size_t params, grads, moments;                                       /* whole model */
     size_t kept, once;                                                   /* per token: kept for backward, and shared by all layers */
 } ModelMemory;
-void model_memory(ModelMemory *mm, const ModelConfig *c, Dtype type, int training, Recompute r, Err *e);
+int  model_memory(ModelMemory *mm, const ModelConfig *c, Dtype type, int training, Recompute r, Err *e);
 Dims model_dims(const ModelConfig *c, int tokens, int chunks, int longest);
 
 /* |e| and e^2 of repeating the last point of each token, over the same targets; adds to *abs, *sq and *n. points, pt, npt as in a Batch. */

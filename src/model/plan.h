@@ -27,7 +27,7 @@ typedef struct Plan {
 } Plan;
 
 Param plan_book(Plan *p, int groups, int out, int in, int full);                 /* memory of a stack; name its parts right after */
-void  plan_name(Plan *p, Param *whole, int first_row, int rows, Init init, const char *fmt, ...) __attribute__((format(printf, 6, 7)));   /* rows [first_row, +rows) of the stack, counted over all groups, are this tensor */
+void  plan_name(Plan *p, const Param *whole, int first_row, int rows, Init init, const char *fmt, ...) __attribute__((format(printf, 6, 7)));   /* rows [first_row, +rows) of the stack, counted over all groups, are this tensor */
 Param plan_matrix(Plan *p, int out, int in, int full, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 Param plan_vector(Plan *p, int n, Init init, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 int   plan_ok(const Plan *p, Err *e);

@@ -1,0 +1,28 @@
+/* layers.h - the parts a model is made of: x_declare books parameters, x_forward and x_backward run on one micro-batch.
+ * m->h is the residual stream on the way forward and its gradient on the way back; every norm keeps its own input. */
+#ifndef MODEL_LAYERS_H
+#define MODEL_LAYERS_H
+
+#include "model/model.h"
+
+void attention_declare(Block *k, Plan *p, const ModelConfig *c, int layer);
+void attention_forward(Model *m, int layer, const Input *in);
+void attention_backward(Model *m, int layer, const Input *in);
+
+void moe_declare(Moe *x, Plan *p, const ModelConfig *c, int layer, int mixture);
+void moe_forward(Model *m, int layer, int mixture, const Meter *t, const Input *in);
+void moe_backward(Model *m, int layer, int mixture, const Meter *t, double aux_coef, const Input *in);
+
+/* The first `rows` rows of a buffer made for more. */
+static inline Mat mat_head(Mat m, int rows) { m.rows = rows; return m; }
+static inline const Balance *balance_of(const Meter *t, const Model *m, int layer, int mixture) { return &t->balance[layer * m->c.B + mixture]; }
+static inline void tap(const Model *m, int layer, int mixture, const char *stage, Mat value)
+{
+    if (m->tap) m->tap(m->tap_user, layer, mixture, stage, value);
+}
+
+/* Activations for `tokens` tokens: called with base NULL to count bytes, then to place them (model/acts.c). */
+typedef struct Carve { char *base; size_t kept, once; int keeping; } Carve;
+void acts_place(Model *m, Carve *c, int tokens, int chunks, Recompute r);
+
+#endif
