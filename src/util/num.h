@@ -2,8 +2,13 @@
 #ifndef UTIL_NUM_H
 #define UTIL_NUM_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+/* The decimal number at the start of p[0..n): -1, .5, 3., 2e-4. Correctly rounded, no locale, never reads past the end;
+ * too large gives an infinity. Returns the bytes used, 0 if there is no number; "nan" and "inf" are none. */
+size_t num_read(const char *p, size_t n, double *x);
 
 typedef uint16_t bf16;                 /* the upper half of an fp32 */
 

@@ -13,6 +13,6 @@ typedef void ParItem(void *arg, int item, int worker);      /* worker: 0 .. par_
 int  par_open(Par **p, int threads, Err *e);                /* the caller is one of them */
 void par_close(Par *p);                                     /* NULL is fine */
 int  par_threads(const Par *p);
-void par_for(Par *p, int n, ParItem *item, void *arg);      /* returns when all n are done; one loop at a time, callers queue */
+void par_for(Par *p, int n, ParItem *item, void *arg);      /* returns when all n are done; one loop at a time, callers queue. Inside an item of p: all in that thread, as that worker */
 
 #endif
