@@ -34,18 +34,24 @@ void dataset_close(Dataset *d);
 
 int     dataset_sources(const Dataset *d);
 const Source *dataset_source(const Dataset *d, int i);
+const char *dataset_name(const Dataset *d, int i);                   /* path of a source below the path asked for: "energy/load" */
 int     dataset_excluded(const Dataset *d);                          /* sources left out because of `exclude` */
+int64_t dataset_ignored(const Dataset *d);                           /* files below the paths that are no data */
+int64_t dataset_first(const Dataset *d, int i);                      /* number over all sources of the first series of a source */
 int64_t dataset_series(const Dataset *d);
 int64_t dataset_points(const Dataset *d);
 int64_t dataset_windows(const Dataset *d);
 int64_t dataset_short(const Dataset *d);                             /* series with fewer than min_points */
 int64_t dataset_series_windows(const Dataset *d, int64_t series, int64_t *first);   /* of the series numbered over all sources: count, and its first window number */
+int64_t dataset_window_points(const Dataset *d);                     /* C + 1 */
+int64_t dataset_stride(const Dataset *d);
 int64_t dataset_bytes(const Dataset *d);                             /* anonymous memory held: index, statistics, decoded sources */
 uint64_t dataset_fingerprint(const Dataset *d);                      /* content and every setting that changes windows or values */
 void    dataset_where(const Dataset *d, Origin o, char *text, size_t size);         /* "energy/load: series 3, point 512" */
 
-/* Window w, scaled and cut at its gaps. points: room for C+1; pt, npt, origin: room for (C+1)/min_points+1 segments.
- * Segment i is points[pt[i] .. +npt[i]), each at least min_points long; *cut counts pieces too short and dropped.
+/* Window w, scaled and cut at its gaps. points: room for C+1; pt, npt, origin: room for dataset_max_segments().
+ * Segment i is points[pt[i] .. +npt[i]), each at least min_points long, all finite, one right after the other from pt[0] = 0;
+ * *cut is set to the number of pieces too short and dropped (1 for a window without any finite point).
  * Returns the number of segments (0 is possible) or -1. Thread-safe. */
 int  dataset_window(const Dataset *d, int64_t w, float *points, int *pt, int *npt, Origin *origin, int64_t *cut, Err *e);
 int  dataset_max_segments(const Dataset *d);

@@ -25,6 +25,7 @@ typedef enum {
     STREAM_ALL         /* every window of the dataset in an order keyed by the seed (out-of-distribution validation) */
 } StreamKind;
 typedef struct Stream { StreamKind kind; const Dataset *data; const Order *order; uint64_t seed; int64_t per_step; int drop_last; } Stream;
+int64_t stream_windows(const Stream *s);                             /* windows of one pass */
 int64_t stream_count(const Stream *s, int64_t number);               /* windows of that batch, 0 past the end of VAL and ALL */
 int64_t stream_window(const Stream *s, int64_t number, int64_t i);   /* window number of its i-th */
 

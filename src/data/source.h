@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "util/err.h"
+#include "util/file.h"
 
 typedef struct Source Source;
 
@@ -24,14 +25,17 @@ struct Source {
     int64_t count;                /* series */
     int64_t *length;              /* (count) points of each; owned, freed by source_close */
     const char *dtype;            /* "float32": as stored, for people */
+    int64_t bytes;                /* anonymous memory held, lengths included: for the memory plan */
     uint64_t hash;                /* of file names (below path), sizes and the first 64 KiB of each file: part of the fingerprint */
 };
 
+extern const Format format_bin, format_jsonl;
 extern const Format *const formats[];
 extern const int nformats;
 
 const Format *source_sniff(const char *path);               /* NULL: not readable data */
 int  source_open(Source *s, const Format *f, const char *path, Err *e);   /* errors begin with "PATH (bin): " */
 void source_close(Source *s);                               /* zeroed is fine */
+uint64_t source_hash(uint64_t h, const char *name, const Map *m);         /* adds a file to Source.hash */
 
 #endif

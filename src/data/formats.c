@@ -1,0 +1,51 @@
+/* formats.c - the list of formats, and what they share. */
+#include "data/source.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/hash.h"
+
+/* Asked in this order; a row here is all that a new format needs outside its own file. */
+const Format *const formats[] = {&format_bin, &format_jsonl};
+const int nformats = sizeof formats / sizeof *formats;
+
+enum { HASHED_HEAD = 1 << 16 };
+
+const Format *source_sniff(const char *path)
+{
+    int is_dir = path_is_dir(path);
+    for (int i = 0; i < nformats; i++)
+        if (formats[i]->sniff(path, is_dir)) return formats[i];
+    return NULL;
+}
+
+int source_open(Source *s, const Format *f, const char *path, Err *e)
+{
+    size_t n = strlen(path) + 1;
+    *s = (Source){.format = f, .hash = HASH_START};
+    s->path = malloc(n);
+    if (!s->path) return err_nomem(e, n, "a path");
+    memcpy(s->path, path, n);
+    if (!f->open(s, e)) return 0;
+    err_wrap(e, "%s (%s)", path, f->name);
+    source_close(s);
+    return -1;
+}
+
+void source_close(Source *s)
+{
+    if (s->format) s->format->close(s);
+    free(s->length);
+    free(s->path);
+    *s = (Source){0};
+}
+
+/* The head only: a fingerprint must not cost a read of the data. */
+uint64_t source_hash(uint64_t h, const char *name, const Map *m)
+{
+    uint64_t size = m->n;
+    h = hash_add(h, name, strlen(name) + 1);
+    h = hash_add(h, &size, sizeof size);
+    return hash_add(h, m->p, m->n < HASHED_HEAD ? m->n : HASHED_HEAD);
+}
