@@ -33,6 +33,7 @@ CFLAGS  += -fsanitize=thread
 endif
 
 SRC     := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c src/$(r)/*/*.c))
+SRC     := $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),$(SRC),$(filter-out src/kernels/cpu/avx2_%,$(SRC)))
 LIBOBJ  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/cli/%,$(SRC)))
 CLIOBJ  := $(patsubst %.c,$(BUILD)/%.o,$(filter src/cli/%,$(SRC)))
 TESTOBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c) $(foreach r,$(ROOMS),$(wildcard tests/$(r)/*.c)))
@@ -60,14 +61,36 @@ check:
 	tools/check_layers.sh
 	tools/check_style.sh
 
+$(BUILD)/src/kernels/cpu/base_%.o: CFLAGS += -O3
 $(BUILD)/src/kernels/cpu/avx2_%.o: CFLAGS += -mavx2 -mfma -O3
-$(BUILD)/src/kernels/cpu/blas_%.o: CFLAGS += $(BLAS_CFLAGS) -O3
+$(BUILD)/src/kernels/cpu/blas_%.o: CFLAGS += $(BLAS_CFLAGS)
 $(BUILD)/tests/%.o: CFLAGS += -Itests
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c $< -o $@
 
+# Everything that a test run needs, so that it can be built in parallel before the tests run one after the other.
+build-tests: $(BUILD)/tests.exe $(BUILD)/foundationts
+tsan:
+	$(MAKE) TSAN=1 test ONLY="par_ loader train_threads"
+# FUZZ="SECONDS [NAME ...]"
+fuzz:
+	tools/fuzz.sh $(FUZZ)
+
+SHARED  := libfoundationts.so
+install: $(BUILD)/foundationts $(BUILD)/libfoundationts.a $(BUILD)/$(SHARED)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 755 $(BUILD)/foundationts $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 include/foundationts.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 $(BUILD)/libfoundationts.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 755 $(BUILD)/$(SHARED) $(DESTDIR)$(PREFIX)/lib/$(SHARED).$(VERSION)
+	ln -sf $(SHARED).$(VERSION) $(DESTDIR)$(PREFIX)/lib/$(SHARED).0
+	ln -sf $(SHARED).0 $(DESTDIR)$(PREFIX)/lib/$(SHARED)
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' foundationts.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/foundationts.pc
+uninstall:
+	cd $(DESTDIR)$(PREFIX) && rm -f bin/foundationts include/foundationts.h lib/libfoundationts.a lib/$(SHARED) lib/$(SHARED).0 lib/$(SHARED).$(VERSION) lib/pkgconfig/foundationts.pc
+
 clean:
 	rm -rf build
-.PHONY: all test check clean
+.PHONY: all test check clean build-tests tsan fuzz install uninstall
 -include $(OBJ:.o=.d)

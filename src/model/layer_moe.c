@@ -4,14 +4,14 @@
 
 #include <stdio.h>
 
-static void names(char *prefix, size_t size, char *norm, int layer, int mixture)
+static void names(char prefix[64], char norm[96], int layer, int mixture)
 {
     if (mixture) {
-        snprintf(prefix, size, "model.layers.%d.extra_ffn.%d", layer, mixture);
-        snprintf(norm, size, "%s.layernorm.weight", prefix);
+        snprintf(prefix, 64, "model.layers.%d.extra_ffn.%d", layer, mixture);
+        snprintf(norm, 96, "%s.layernorm.weight", prefix);
     } else {
-        snprintf(prefix, size, "model.layers.%d.ffn_layer", layer);
-        snprintf(norm, size, "model.layers.%d.post_attention_layernorm.weight", layer);
+        snprintf(prefix, 64, "model.layers.%d.ffn_layer", layer);
+        snprintf(norm, 96, "model.layers.%d.post_attention_layernorm.weight", layer);
     }
 }
 
@@ -26,7 +26,7 @@ static Param experts(Plan *p, int groups, int out, int in, const char *prefix, c
 void moe_declare(Moe *x, Plan *p, const ModelConfig *c, int layer, int mixture)
 {
     char prefix[64], norm[96];
-    names(prefix, sizeof prefix, norm, layer, mixture);
+    names(prefix, norm, layer, mixture);
     x->norm = plan_vector(p, c->D, INIT_ONE, "%s", norm);
     const char *shared = c->dense ? "" : ".shared_expert";
     if (!c->dense) {

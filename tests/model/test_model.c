@@ -252,8 +252,8 @@ TEST(model_threads_micro_batches_and_recomputation_change_no_bit)
     static const char *const tiers[] = {"ref", "base", "avx2"};
     int npt[] = {90, 2, 33, 300, 7, 64, 5};
     for (int t = 0; t < 3; t++) {
-        Fixture first;
-        StepSum want;
+        Fixture first = {0};
+        StepSum want = {0};
         for (size_t i = 0; i < sizeof way / sizeof *way; i++) {
             Err e;
             Fixture f;

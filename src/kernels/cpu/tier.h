@@ -1,0 +1,184 @@
+/* tier.h - what the vector tiers are written with. A file base_x.c or avx2_x.c defines TIER, then includes this
+ * and the tier_*.inc; vectors are as long as the instruction set it is compiled for, so an op is written once. */
+#ifndef KERNELS_CPU_TIER_H
+#define KERNELS_CPU_TIER_H
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "kernels/backend.h"
+#include "kernels/cpu/blas.h"
+
+#if defined __SSE2__
+#include <immintrin.h>
+#elif defined __ARM_NEON
+#include <arm_neon.h>
+#endif
+
+#define CAT_(a, b) a##_##b
+#define CAT(a, b)  CAT_(a, b)
+#define FN(name)   CAT(TIER, name)
+#define INLINE     static inline __attribute__((always_inline, unused))
+
+#if defined __AVX2__ && defined __FMA__
+#define VL 8
+#else
+#define VL 4
+#endif
+enum { PAD = 16 };                                       /* rows of scratch are padded to this in every tier: a multiple of 2*VL */
+
+typedef float    vf __attribute__((vector_size(4 * VL)));
+typedef uint32_t vu __attribute__((vector_size(4 * VL)));
+typedef float    vf_any __attribute__((vector_size(4 * VL), aligned(4), may_alias));      /* at any address */
+
+INLINE vf   v_load(const float *p) { return *(const vf_any *)p; }
+INLINE void v_store(float *p, vf x) { *(vf_any *)p = x; }
+#if VL == 8
+INLINE vf v_set1(float x) { return (vf){x, x, x, x, x, x, x, x}; }
+#else
+INLINE vf v_set1(float x) { return (vf){x, x, x, x}; }
+#endif
+
+/* max and min give the second where one is no number: write v_max(limit, x) and NaN stays NaN. */
+#if VL == 8
+INLINE vf v_fma(vf a, vf b, vf c) { return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+INLINE vf v_max(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
+INLINE vf v_min(vf a, vf b) { return (vf)_mm256_min_ps((__m256)a, (__m256)b); }
+INLINE vf v_sqrt(vf a) { return (vf)_mm256_sqrt_ps((__m256)a); }
+#elif defined __SSE2__
+INLINE vf v_fma(vf a, vf b, vf c) { return a * b + c; }
+INLINE vf v_max(vf a, vf b) { return (vf)_mm_max_ps((__m128)a, (__m128)b); }
+INLINE vf v_min(vf a, vf b) { return (vf)_mm_min_ps((__m128)a, (__m128)b); }
+INLINE vf v_sqrt(vf a) { return (vf)_mm_sqrt_ps((__m128)a); }
+#else
+INLINE vf v_pick(vu m, vf a, vf b) { return (vf)((m & (vu)a) | (~m & (vu)b)); }
+INLINE vf v_max(vf a, vf b) { return v_pick((vu)(a > b), a, b); }
+INLINE vf v_min(vf a, vf b) { return v_pick((vu)(a < b), a, b); }
+INLINE vf v_sqrt(vf a) { return (vf){sqrtf(a[0]), sqrtf(a[1]), sqrtf(a[2]), sqrtf(a[3])}; }
+#ifdef __ARM_NEON
+INLINE vf v_fma(vf a, vf b, vf c) { return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
+#else
+INLINE vf v_fma(vf a, vf b, vf c) { return a * b + c; }
+#endif
+#endif
+
+/* For plain loops over elements, which the compiler turns into vectors by itself. */
+#if defined __FMA__ || defined __ARM_FEATURE_FMA
+INLINE float f_fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+#else
+INLINE float f_fma(float a, float b, float c) { return a * b + c; }
+#endif
+
+INLINE vf v_abs(vf x) { return (vf)((vu)x & ((vu)v_set1(0) + 0x7fffffffu)); }
+
+INLINE vf v_load_part(const float *p, int n)             /* n < VL: zeros behind them */
+{
+    vf x = v_set1(0);
+    for (int i = 0; i < n; i++) x[i] = p[i];
+    return x;
+}
+INLINE void v_store_part(float *p, vf x, int n) { for (int i = 0; i < n; i++) p[i] = x[i]; }
+
+INLINE float v_sum(vf x)                                 /* halves onto each other: the same order on every machine */
+{
+    float s[VL];
+    v_store(s, x);
+    for (int n = VL / 2; n; n /= 2)
+        for (int i = 0; i < n; i++) s[i] += s[i + n];
+    return s[0];
+}
+INLINE float v_highest(vf x)
+{
+    float s[VL];
+    v_store(s, x);
+    for (int n = VL / 2; n; n /= 2)
+        for (int i = 0; i < n; i++) s[i] = s[i] > s[i + n] ? s[i] : s[i + n];
+    return s[0];
+}
+
+/* 2^(n+f), |f| <= 1/2: a minimax polynomial of degree 6 (relative error 2e-9 before rounding, 8e-8 after) times 2^n.
+ * `shifted` is n + 1.5*2^23, whose low bits are n; below 2^-126 the result is 0. */
+INLINE vf v_scale2(vf f, vf shifted)
+{
+    vf p = v_set1(0.0001534581199f);
+    p = v_fma(p, f, v_set1(0.001339993122f));
+    p = v_fma(p, f, v_set1(0.009618488957f));
+    p = v_fma(p, f, v_set1(0.05550328777f));
+    p = v_fma(p, f, v_set1(0.2402264689f));
+    p = v_fma(p, f, v_set1(0.6931472057f));
+    p = v_fma(p, f, v_set1(1));
+    return p * (vf)(((vu)shifted + 127u) << 23);         /* times, not bits added to bits: NaN stays NaN */
+}
+#define EXP_SHIFT 12582912.0f
+INLINE vf v_exp2(vf x)
+{
+    x = v_min(v_set1(128), v_max(v_set1(-127), x));
+    vf s = x + v_set1(EXP_SHIFT);
+    return v_scale2(x - (s - v_set1(EXP_SHIFT)), s);
+}
+INLINE vf v_exp(vf x)                                    /* ln 2 in two parts, the first exact times n (Cody and Waite) */
+{
+    const float log2e = 1.44269504f;
+    x = v_min(v_set1(88.8f), v_max(v_set1(-88), x));
+    vf s = v_fma(x, v_set1(log2e), v_set1(EXP_SHIFT)), n = s - v_set1(EXP_SHIFT);
+    vf r = v_fma(n, v_set1(2.12194440e-4f), v_fma(n, v_set1(-0.693359375f), x));
+    return v_scale2(r * v_set1(log2e), s);
+}
+INLINE vf v_sigmoid(vf x) { return v_set1(1) / (v_set1(1) + v_exp(-x)); }
+
+INLINE float *at_row(Mat m, int r) { return (float *)m.p + (size_t)r * (size_t)m.ld; }
+INLINE int    imin(int a, int b) { return a < b ? a : b; }
+INLINE int    imax(int a, int b) { return a > b ? a : b; }
+INLINE int    pieces(int n, int size) { return (n + size - 1) / size; }
+INLINE int    padded(int n) { return pieces(n, PAD) * PAD; }
+
+/* Carving the backend's scratch memory. base NULL: nothing is carved, only counted; so sizes are written down once. */
+typedef struct Bump { char *base; size_t at; } Bump;
+INLINE void *take(Bump *s, size_t bytes)
+{
+    void *p = s->base ? s->base + s->at : NULL;
+    s->at += (bytes + 63) / 64 * 64;
+    return p;
+}
+INLINE float *take_floats(Bump *s, int rows, int cols) { return take(s, (size_t)rows * (size_t)cols * 4); }
+
+/* Rows [at,+n) of one chunk: what one item of most ops works on. A chunk's first block starts with the chunk, so a row
+ * meets the same neighbours however chunks are spread over micro-batches. */
+typedef struct Block { int at, n, group, local; } Block;
+
+INLINE int most_blocks(int rows, int chunks) { return rows / BLOCK + chunks; }
+INLINE int cut(Block *b, int at, int n, int group, int local)
+{
+    int k = 0;
+    for (int i = 0; i < n; i += BLOCK) b[k++] = (Block){at + i, imin(BLOCK, n - i), group, local + i};
+    return k;
+}
+INLINE int cut_chunks(Block *b, const Input *in)
+{
+    int k = 0;
+    for (int c = 0; c < in->nchunk; c++) k += cut(b + k, in->chunk[c], in->chunk[c + 1] - in->chunk[c], 0, 0);
+    return k;
+}
+
+INLINE float v_dot(const float *a, const float *b, int n)
+{
+    vf s[4] = {v_set1(0), v_set1(0), v_set1(0), v_set1(0)};
+    int i = 0;
+    for (; i + 4 * VL <= n; i += 4 * VL)
+        for (int j = 0; j < 4; j++) s[j] = v_fma(v_load(a + i + j * VL), v_load(b + i + j * VL), s[j]);
+    for (; i + VL <= n; i += VL) s[0] = v_fma(v_load(a + i), v_load(b + i), s[0]);
+    float t = v_sum((s[0] + s[1]) + (s[2] + s[3]));
+    for (; i < n; i++) t = f_fma(a[i], b[i], t);
+    return t;
+}
+INLINE void axpy(float *restrict y, float a, const float *restrict x, int n)
+{
+    for (int i = 0; i < n; i++) y[i] = f_fma(a, x[i], y[i]);
+}
+INLINE void add_to(float *restrict y, const float *restrict x, int n)
+{
+    for (int i = 0; i < n; i++) y[i] += x[i];
+}
+
+#endif

@@ -1,0 +1,164 @@
+/* linear, linear_dx, linear_dw: sums of products, so the formula gives both the value and the size of its terms. */
+#include "kernels/op_help.h"
+
+#include <math.h>
+
+typedef struct Lin { Rig r; Mat x, y; Weight w; Vec bias; Acc acc; Out *a, *b; } Lin;
+
+static const int widths[][2] = {{16, 20}, {20, 16}, {36, 64}, {64, 36}, {64, 192}, {1, 17}, {100, 1}};
+enum { NWIDTHS = sizeof widths / sizeof *widths };
+
+static float weight(const Weight *w, int o, int i) { return w->w[o * w->in + i]; }
+static double operand(const Rig *r, const Weight *w, double x) { return w->full ? x : rounding(r, x); }
+
+static void open_case(Lin *k, int s, int with, Dtype type)
+{
+    rig_open(&k->r, shapes[s], 1, 1, type, with % 3);
+    k->w = rig_weight(&k->r, 1, widths[with % NWIDTHS][1], widths[with % NWIDTHS][0], 0.5);
+    k->w.full = with % 5 == 4;
+    k->bias = with % 2 ? rig_vec(&k->r, k->w.out, 0, 1) : (Vec){0};
+    k->r.dims.D = k->w.in > k->w.out ? k->w.in : k->w.out;
+}
+
+static void run_linear(void *job, Backend *b, const Input *in, int tok)
+{
+    const Lin *k = job;
+    Mat y = mat_at_row(k->y, tok), x = mat_at_row(k->x, tok);
+    y.rows = x.rows = in->ntok;
+    b->ops.linear(b, y, x, &k->w, k->bias, k->acc, in);
+}
+
+static void linear_formula(void *job, Rig *r)
+{
+    Lin *k = job;
+    for (int t = 0; t < k->y.rows; t++)
+        for (int o = 0; o < k->w.out; o++) {
+            double s = k->bias.w ? (double)k->bias.w[o] : 0, terms = fabs(s);
+            if (k->acc == ADD) { s += (double)at(k->y, t, o); terms += fabs((double)at(k->y, t, o)); }
+            for (int i = 0; i < k->w.in; i++) {
+                double p = operand(r, &k->w, (double)at(k->x, t, i)) * operand(r, &k->w, (double)weight(&k->w, o, i));
+                s += p;
+                terms += fabs(p);
+            }
+            say(k->a, t, o, s, terms);
+        }
+}
+
+static void one_linear(int s, int with, Acc acc, Dtype type)
+{
+    Lin k = {.acc = acc};
+    open_case(&k, s, with, type);
+    int n = k.r.c.in.ntok;
+    k.x = rig_mat(&k.r, n, k.w.in, type, 1);
+    k.y = rig_mat(&k.r, n, k.w.out, acc == ADD ? F32 : type, acc == ADD);
+    k.a = rig_out_mat(&k.r, "y", k.y, k.w.in + 2);
+    rig_check(&k.r, run_linear, linear_formula, &k);
+    rig_close(&k.r);
+}
+
+TEST(op_linear)
+{
+    for (int s = 0; s < nsmall; s++)
+        for (int with = 0; with < NWIDTHS; with++) {
+            one_linear(s, with, with % 2 ? ADD : SET, F32);
+            one_linear(s, with + 1, with % 2 ? ADD : SET, with % 3 ? BF16 : F32);
+        }
+    for (int s = nsmall; s < nshapes; s++) one_linear(s, 4, SET, F32);
+}
+
+static void run_dx(void *job, Backend *b, const Input *in, int tok)
+{
+    const Lin *k = job;
+    Mat dx = mat_at_row(k->x, tok), dy = mat_at_row(k->y, tok);
+    dx.rows = dy.rows = in->ntok;
+    b->ops.linear_dx(b, dx, dy, &k->w, in);
+}
+
+static void dx_formula(void *job, Rig *r)
+{
+    Lin *k = job;
+    for (int t = 0; t < k->y.rows; t++)
+        for (int i = 0; i < k->w.in; i++) {
+            double s = 0, terms = 0;
+            for (int o = 0; o < k->w.out; o++) {
+                double p = operand(r, &k->w, (double)at(k->y, t, o)) * operand(r, &k->w, (double)weight(&k->w, o, i));
+                s += p;
+                terms += fabs(p);
+            }
+            say(k->a, t, i, s, terms);
+        }
+}
+
+/* dy is the fp32 residual gradient in some cases, as behind the output product of attention. */
+static void one_dx(int s, int with, Dtype type)
+{
+    Lin k = {.acc = SET};
+    open_case(&k, s, with, type);
+    int n = k.r.c.in.ntok;
+    k.x = rig_mat(&k.r, n, k.w.in, type, 0);
+    k.y = rig_mat(&k.r, n, k.w.out, with % 2 ? F32 : type, 1);
+    k.a = rig_out_mat(&k.r, "dx", k.x, k.w.out);
+    rig_check(&k.r, run_dx, dx_formula, &k);
+    rig_close(&k.r);
+}
+
+TEST(op_linear_dx)
+{
+    for (int s = 0; s < nsmall; s++)
+        for (int with = 0; with < NWIDTHS; with++) {
+            one_dx(s, with, F32);
+            if (with < 4) one_dx(s, with, BF16);
+        }
+    for (int s = nsmall; s < nshapes; s++) one_dx(s, 4, F32);
+}
+
+static void run_dw(void *job, Backend *b, const Input *in, int tok)
+{
+    const Lin *k = job;
+    Mat dy = mat_at_row(k->y, tok), x = mat_at_row(k->x, tok);
+    dy.rows = x.rows = in->ntok;
+    b->ops.linear_dw(b, &k->w, k->bias, dy, x, in);
+}
+
+static void dw_formula(void *job, Rig *r)
+{
+    Lin *k = job;
+    for (int o = 0; o < k->w.out; o++) {
+        for (int i = 0; i < k->w.in; i++) {
+            double s = (double)k->w.dw[o * k->w.in + i], terms = fabs(s);
+            for (int t = 0; t < k->y.rows; t++) {
+                double p = operand(r, &k->w, (double)at(k->y, t, o)) * operand(r, &k->w, (double)at(k->x, t, i));
+                s += p;
+                terms += fabs(p);
+            }
+            say(k->a, o, i, s, terms);
+        }
+        if (!k->bias.w) continue;
+        double s = (double)k->bias.dw[o], terms = fabs(s);
+        for (int t = 0; t < k->y.rows; t++) { s += (double)at(k->y, t, o); terms += fabs((double)at(k->y, t, o)); }
+        say(k->b, o, 0, s, terms);
+    }
+}
+
+static void one_dw(int s, int with, Dtype type)
+{
+    Lin k = {.acc = SET};
+    open_case(&k, s, with, type);
+    int n = k.r.c.in.ntok;
+    k.x = rig_mat(&k.r, n, k.w.in, type, 1);
+    k.y = rig_mat(&k.r, n, k.w.out, with % 2 ? type : F32, 1);
+    k.a = rig_out(&k.r, "dW", 'f', k.w.dw, k.w.out, k.w.in, k.w.in, n + 1);
+    if (k.bias.w) k.b = rig_out(&k.r, "dbias", 'f', k.bias.dw, k.w.out, 1, 1, n + 1);
+    rig_check(&k.r, run_dw, dw_formula, &k);
+    rig_close(&k.r);
+}
+
+TEST(op_linear_dw)
+{
+    for (int s = 0; s < nsmall; s++)
+        for (int with = 0; with < NWIDTHS; with++) {
+            one_dw(s, with, F32);
+            if (with < 4) one_dw(s, with, BF16);
+        }
+    for (int s = nsmall; s < nshapes; s++) one_dw(s, 4, F32);
+}
