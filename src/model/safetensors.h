@@ -19,7 +19,14 @@ typedef struct St { Map map; StTensor *tensor; int n; char *metadata; } St;    /
 int  st_open(St *s, const char *path, Err *e);
 void st_close(St *s);                                                          /* zeroed is fine */
 const StTensor *st_find(const St *s, const char *name);                        /* NULL if absent */
-int  st_floats(const StTensor *t, float *out, Err *e);                         /* F32, F16, BF16, F64 to fp32 */
+int  st_floats(const StTensor *t, float *out, Err *e);                         /* F32, F16, BF16, F64 to fp32: as many as t->bytes hold, so a copy with data and bytes changed reads a piece */
+int  st_dtype(const char *dtype, int *bits);                                   /* place in the reference's order and bits of an element; -1: no dtype */
+
+/* The weights of a folder: its model.safetensors, else the shards that model.safetensors.index.json lists. */
+typedef struct StSet { St *st; int n; } StSet;
+int  st_set_open(StSet *w, const char *dir, Err *e);
+void st_set_close(StSet *w);                                                   /* zeroed is fine */
+const StTensor *st_set_find(const StSet *w, const char *name);                 /* NULL if absent */
 
 /* A tensor to be written: `get` fills `out` with elements [at, at+n) when its turn comes, so nothing is held twice. */
 typedef struct StOut { const char *name; const char *dtype; int rank; int64_t shape[8]; size_t elements, element_size; const void *from; } StOut;

@@ -1,0 +1,22 @@
+#!/bin/sh
+# fuzz.sh - runs the libFuzzer targets of tests/fuzz, each from its corpus. Needs clang.
+# Usage: tools/fuzz.sh [SECONDS [NAME ...]]    default: 60 seconds each of all. A crash is kept in build/fuzz and fails.
+set -eu
+cd "$(dirname "$0")/.."
+seconds=${1:-60}
+[ $# -gt 0 ] && shift
+command -v clang >/dev/null || { echo "fuzz: clang was not found: install clang" >&2; exit 1; }
+out=build/fuzz
+flags="-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all"
+CFLAGS="$flags -fsanitize=fuzzer-no-link" make -s -j"$(nproc)" CC=clang BUILD=$out $out/libfoundationts.a
+for source in tests/fuzz/fuzz_*.c; do
+    name=$(basename "$source" .c)
+    name=${name#fuzz_}
+    case " ${*:-$name} " in *" $name "*) ;; *) continue ;; esac
+    corpus=$(find tests/corpus -type d -name "$name")
+    [ -n "$corpus" ] || { echo "fuzz: no folder tests/corpus/.../$name for $source" >&2; exit 1; }
+    echo "== $name: $seconds seconds from $corpus"
+    clang -std=c11 -D_GNU_SOURCE $flags -fsanitize=fuzzer -Iinclude -Isrc "$source" $out/libfoundationts.a $(pkg-config --libs openblas) -lm -pthread -o $out/fuzz_"$name"
+    mkdir -p $out/found/"$name"
+    $out/fuzz_"$name" -max_total_time="$seconds" -print_final_stats=0 -verbosity=0 -artifact_prefix=$out/crash-"$name"- $out/found/"$name" "$corpus"
+done
