@@ -1,0 +1,46 @@
+/* run.h - a training run from inside: setup.c opens it, loop.c steps through it. */
+#ifndef TRAIN_RUN_H
+#define TRAIN_RUN_H
+
+#include "train/checkpoint.h"
+#include "train/feed.h"
+#include "train/memory.h"
+#include "train/perf.h"
+#include "train/validate.h"
+
+enum { VALIDATIONS = 2, SKIPS_MAX = 10 };       /* held-back windows and out-of-distribution data; steps in a row that may be without a finite loss */
+
+typedef struct Run {
+    const TrainSpec *spec;                       /* not owned, as are its parts */
+    const TrainOpts *o;
+    ModelConfig c;
+    int64_t     steps;                           /* of the whole run */
+    double      started;                         /* on the clock of machine_seconds() */
+    int64_t     last_save;                       /* step of the newest checkpoint of this run, 0: none */
+    char        device[64];                      /* as asked for, "auto" decided */
+    char        backend[320];                    /* what computes, for people */
+    char        saved[4096];                     /* folder of the newest checkpoint, or of that which is continued; "" without */
+
+    Dataset    *data, *ood;                      /* ood NULL without */
+    Order      *order;
+    Backend    *b;
+    Model      *m;
+    Loader     *loader;
+    double     *share;                           /* (routers, experts) for the EXPERTS event */
+    Checkpoints checkpoints;
+    Memory      memory;
+
+    Stream      train;
+    Validation  validation[VALIDATIONS];
+    int         nvalidation;
+    Feed        feed;
+    Facts       facts;
+    Progress    progress;
+    Perf        perf;
+} Run;
+
+int  run_plan(Run *r, const TrainSpec *s, Err *e);     /* data, device, memory plan: all that --dry-run needs */
+int  run_open(Run *r, Err *e);                         /* model, weights, folder, loader: ready for the next step */
+void run_close(Run *r);                                /* half-open is fine */
+
+#endif

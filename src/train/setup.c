@@ -1,0 +1,192 @@
+/* setup.c - a run before its first step: what it learns from, what it learns with, what that takes. */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/lines.h"
+#include "train/run.h"
+#include "util/machine.h"
+
+static int no_windows(const Dataset *d, const char *option, int64_t min_points, Err *e)
+{
+    if (dataset_windows(d) > 0) return 0;
+    return err_set(e, FTS_FORMAT, "%s: all %lld series have fewer than %lld points, which is one token and one target", option, (long long)dataset_series(d), (long long)min_points);
+}
+
+static int open_data(Run *r, Err *e)
+{
+    const TrainOpts *o = r->o;
+    const DataOpts *d = r->spec->data;
+    int64_t least = r->c.P + 1;
+    OptList ood = {.item = {o->ood_val_dataset_path}, .n = 1};
+    if (o->ood_val_dataset_path && (dataset_open(&r->ood, &ood, NULL, d, least, e) || no_windows(r->ood, "--ood-val-dataset-path", least, e))) return -1;
+    if (dataset_open(&r->data, &d->dataset_path, o->ood_val_dataset_path, d, least, e) || no_windows(r->data, "--dataset-path", least, e)) return -1;
+    if (order_open(&r->order, r->data, o->val_split, (uint64_t)o->seed, e)) return -1;
+    facts_make(&r->facts, o, d, r->data);
+    lines_data(&r->spec->events, r->data, r->order, o->ood_val_dataset_path, least);
+    return 0;
+}
+
+static void add_validation(Run *r, const char *name, StreamKind kind, const Dataset *d, int64_t batches)
+{
+    r->validation[r->nvalidation++] = (Validation){.name = name, .batches = batches, .workers = r->o->num_workers < 2 ? 1 : 2,
+        .stream = {.kind = kind, .data = d, .order = r->order, .seed = (uint64_t)r->o->seed, .per_step = r->o->batch_size}};
+}
+
+static void make_streams(Run *r)
+{
+    const TrainOpts *o = r->o;
+    r->train = (Stream){.kind = STREAM_TRAIN, .data = r->data, .order = r->order, .seed = (uint64_t)o->seed,
+                        .per_step = o->batch_size * o->grad_accum_steps, .drop_last = o->drop_last};
+    if (order_val_count(r->order)) add_validation(r, "val", STREAM_VAL, r->data, o->val_max_batches);
+    if (r->ood) add_validation(r, "val_ood", STREAM_ALL, r->ood, o->ood_val_max_batches);
+}
+
+static void say_device(const Run *r)
+{
+    const DeviceOpts *d = r->spec->device;
+    event_say(&r->spec->events, FTS_EVENT_NOTICE, "computing in %s with %d thread%s on %s", r->b->dtype == BF16 ? "bf16" : "fp32",
+              par_threads(r->b->par), par_threads(r->b->par) == 1 ? "" : "s", r->backend);
+    if (r->b->dtype == BF16) event_say(&r->spec->events, FTS_EVENT_NOTICE, "--bf16: this device has no fast bf16 products, the plain ones that define them are slow");
+    if (d->bf16 == 1 && !d->amp) event_say(&r->spec->events, FTS_EVENT_NOTICE, "--bf16 has no effect with --no-amp");
+}
+
+/* Until a device is faster in bf16 than in fp32, bf16 is only what somebody asks for. */
+static int open_device(Run *r, Err *e)
+{
+    const DeviceOpts *d = r->spec->device;
+    Dtype type = d->amp && d->bf16 == 1 ? BF16 : F32;
+    snprintf(r->device, sizeof r->device, "%s", !d->device || !strcmp(d->device, "auto") ? "cpu" : d->device);
+    if (backend_open(&r->b, r->device, type, d->threads == OPT_UNSET ? 0 : (int)d->threads, e)) return -1;
+    char text[256];
+    backend_text(text, sizeof text);
+    snprintf(r->backend, sizeof r->backend, "%s", text);
+    say_device(r);
+    return 0;
+}
+
+/* Points of the longest window there is: short series make a plan for full windows too large. */
+static int64_t longest_window(const Dataset *d)
+{
+    int64_t most = 0;
+    for (int i = 0; d && i < dataset_sources(d); i++)
+        for (int64_t k = 0; k < dataset_source(d, i)->count; k++)
+            if (dataset_source(d, i)->length[k] > most) most = dataset_source(d, i)->length[k];
+    return d && most > dataset_window_points(d) ? dataset_window_points(d) : most;
+}
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
+static int64_t most_windows(const Run *r)
+{
+    int64_t n = least(r->train.per_step, order_train_count(r->order));
+    for (int i = 0; i < r->nvalidation; i++) {
+        const Stream *s = &r->validation[i].stream;
+        n = larger(n, least(s->per_step, s->kind == STREAM_VAL ? order_val_count(r->order) : dataset_windows(s->data)));
+    }
+    return n;
+}
+
+static int plan_memory(Run *r, Err *e)
+{
+    const DeviceOpts *d = r->spec->device;
+    MemoryAsk a = {.c = &r->c, .b = r->b, .recompute = (Recompute)d->recompute, .limit = d->memory_limit == OPT_UNSET ? machine_memory() : d->memory_limit,
+                   .batch = r->o->batch_size, .accum = r->o->grad_accum_steps, .step_windows = most_windows(r), .micro_windows = r->o->micro_batch_size,
+                   .window_points = larger(longest_window(r->data), longest_window(r->ood)), .train = &r->train,
+                   .data_bytes = dataset_bytes(r->data) + (r->ood ? dataset_bytes(r->ood) : 0),
+                   .prefetch = (int)r->o->prefetch_factor, .val_prefetch = VALIDATION_PREFETCH};
+    for (int i = 0; i < r->nvalidation; i++) *(r->validation[i].stream.kind == STREAM_VAL ? &a.val : &a.ood) = &r->validation[i].stream;
+    return memory_plan(&r->memory, &a, e);
+}
+
+int run_plan(Run *r, const TrainSpec *s, Err *e)
+{
+    *r = (Run){.spec = s, .o = s->train, .steps = facts_steps(s->train), .started = machine_seconds(), .checkpoints = {.lock = -1}};
+    if (config_from_opts(&r->c, s->model, e) || open_data(r, e)) return -1;
+    make_streams(r);
+    if (open_device(r, e) || plan_memory(r, e)) return -1;
+    lines_params(&s->events, &r->c);
+    if (r->memory.fits && r->memory.micro_batches > 1) event_say(&s->events, FTS_EVENT_ANSWER, "micro_batches=%d tokens<=%d", r->memory.micro_batches, r->memory.tokens);
+    return 0;
+}
+
+static int open_checkpoints(Run *r, Err *e)
+{
+    r->checkpoints = (Checkpoints){.dir = r->o->checkpoint_dir, .keep = r->o->keep_checkpoints, .aux_weight = r->o->aux_loss_weight, .facts = &r->facts,
+                                   .settings = r->spec->settings ? r->spec->settings : "{}", .backend = r->backend};
+    return checkpoints_open(&r->checkpoints, e);
+}
+
+static int load_weights(Run *r, Err *e)
+{
+    Str notice = {0};
+    int bad = 0;
+    if (r->o->resume_checkpoint) {
+        bad = checkpoint_find(&r->checkpoints, r->o->resume_checkpoint, r->saved, sizeof r->saved, e)
+           || checkpoint_load(&r->checkpoints, r->saved, r->m, &r->progress, &notice, e);
+        if (!bad) event_say(&r->spec->events, FTS_EVENT_NOTICE, "%s", notice.p);
+    } else {
+        if (r->o->checkpoint_every && checkpoints_exist(&r->checkpoints))
+            event_say(&r->spec->events, FTS_EVENT_NOTICE, "%s holds checkpoints of an earlier run, which this one replaces; --resume-checkpoint latest would continue it", r->o->checkpoint_dir);
+        model_init(r->m, (uint64_t)r->o->seed);
+        if (r->o->init_from) bad = checkpoint_init(r->m, r->o->init_from, e);
+    }
+    str_free(&notice);
+    return bad;
+}
+
+/* After the weights, so that a run that is refused does not overwrite the settings of the one before. */
+static int write_settings(const Run *r, Err *e)
+{
+    char path[4096];
+    Str s = {0};
+    str_addf(&s, "%s\n", r->checkpoints.settings);
+    int bad = str_ok(&s, e) || path_join(path, sizeof path, r->o->checkpoint_dir, "settings.json", e) || file_write(path, s.p, s.n, e) ? -1 : 0;
+    str_free(&s);
+    return bad;
+}
+
+static int measure_peak(const Run *r, double *tflops, Err *e)
+{
+    *tflops = r->o->mfu_peak_tflops > 0 ? r->o->mfu_peak_tflops : 0;
+    if (!r->o->log_perf_metrics || *tflops > 0) return 0;
+    if (perf_measure(tflops, r->device, par_threads(r->b->par), e)) return -1;
+    event_say(&r->spec->events, FTS_EVENT_NOTICE, "mfu is against %.4g tflops, measured with a product of 1024 x 1024 fp32 numbers", *tflops);
+    return 0;
+}
+
+static int open_model(Run *r, Err *e)
+{
+    size_t bytes = ((size_t)config_routers(&r->c) * (size_t)r->c.E + 1) * sizeof *r->share;
+    const Memory *m = &r->memory;
+    if (memory_check(m, e) || model_open(&r->m, &r->c, r->b, 1, e)) return -1;
+    if (model_reserve(r->m, m->tokens, m->chunks, m->longest, (Recompute)r->spec->device->recompute, e)) return -1;
+    r->share = malloc(bytes);
+    return r->share ? 0 : err_nomem(e, bytes, "the shares of the experts");
+}
+
+int run_open(Run *r, Err *e)
+{
+    double peak;
+    if (r->o->resume_checkpoint && r->o->init_from) return err_set(e, FTS_USAGE, "--resume-checkpoint and --init-from: a run either continues or begins");
+    if (open_model(r, e) || open_checkpoints(r, e) || load_weights(r, e) || write_settings(r, e) || measure_peak(r, &peak, e)) return -1;
+    feed_init(&r->feed, &r->c, r->memory.tokens, r->o->micro_batch_size);
+    if (loader_open(&r->loader, &r->train, r->progress.step, (int)r->o->num_workers, (int)r->o->prefetch_factor, e)) return -1;
+    perf_begin(&r->perf, peak);
+    return 0;
+}
+
+void run_close(Run *r)
+{
+    loader_close(r->loader);
+    feed_free(&r->feed);
+    free(r->share);
+    model_close(r->m);
+    backend_close(r->b);
+    order_close(r->order);
+    dataset_close(r->data);
+    dataset_close(r->ood);
+    checkpoints_close(&r->checkpoints);
+}
