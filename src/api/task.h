@@ -1,0 +1,71 @@
+/* task.h - inside of FtsTask: a verb is one row, its settings are the option tables of the rooms it uses. */
+#ifndef API_TASK_H
+#define API_TASK_H
+
+#include <stdatomic.h>
+
+#include "data/synth.h"
+#include "train/train.h"
+#include "util/event.h"
+#include "util/opt.h"
+
+typedef struct InfoOpts {
+#define X OPT_FIELD
+#include "api/info.def"
+#undef X
+} InfoOpts;
+typedef struct CommonOpts {
+#define X OPT_FIELD
+#include "api/common.def"
+#undef X
+} CommonOpts;
+
+/* The settings of all rooms; a task fills those of its verb's tables and leaves the others zero. */
+typedef struct Settings {
+    DataOpts   data;
+    ModelOpts  model;
+    TrainOpts  train;
+    DeviceOpts device;
+    SynthOpts  synth;
+    InfoOpts   info;
+    CommonOpts common;
+} Settings;
+
+typedef struct Table { const Opt *row; const int *n; size_t at; const char *without; } Table;   /* at: place in Settings; without: a field this verb does not take, or NULL */
+
+enum { MAX_TABLES = 5, MAX_SETS = 2 * MAX_TABLES + 1, MAX_OPTIONS = 160 };
+
+typedef struct Verb {
+    const char *name, *operand, *help;         /* operand: "" or what it is called in the help */
+    Table table[MAX_TABLES];                   /* up to the first without rows */
+    int (*run)(FtsTask *t, Err *e);
+} Verb;
+
+extern const Verb verbs[];
+extern const int nverbs;
+const Verb *verb_find(const char *name);       /* NULL: no such verb */
+int verb_sets(const Verb *v, Settings *s, OptSet set[MAX_SETS]);             /* how many; the last one is the common table */
+const char *verb_flag(const Opt *o);           /* "batch-size", lives as long as the program */
+
+typedef enum { FROM_DEFAULT, FROM_CONFIG, FROM_USER } From;
+
+struct FtsTask {
+    const Verb *verb;
+    Settings s;
+    OptSet  set[MAX_SETS];                     /* (nset) the last one is the common table */
+    int     nset;
+    From    from[MAX_OPTIONS];                 /* who gave the value, in the order of set */
+    char   *operand;                           /* owned */
+    Events  events;
+    atomic_int stop;
+};
+
+/* The place of an option in set and from; -1: unknown, which opt_set() answers with the nearest name. */
+int task_index(const FtsTask *t, const char *name, const OptSet **in, const Opt **o);
+void task_clear_list(const OptSet *in, const Opt *o);
+
+int verb_train(FtsTask *t, Err *e);
+int verb_data_info(FtsTask *t, Err *e);
+int verb_data_synth(FtsTask *t, Err *e);
+
+#endif

@@ -1,0 +1,48 @@
+/* verb_data.c - what there is to do with series besides training on them. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "api/task.h"
+#include "data/info.h"
+#include "util/machine.h"
+
+/* One ANSWER per line; text is cut in place. */
+static void answer_lines(const Events *to, char *text)
+{
+    char *line;
+    while (text && *text) {
+        line = strsep(&text, "\n");
+        event_send(to, &(Event){.kind = FTS_EVENT_ANSWER, .text = line});
+    }
+}
+
+int verb_data_info(FtsTask *t, Err *e)
+{
+    OptList paths = {.item = {t->operand}, .n = 1};
+    Dataset *d;
+    Str text = {0};
+    if (dataset_open(&d, &paths, NULL, &t->s.data, 2, e)) return -1;
+    int bad = data_info(&text, d, &t->s.data, t->s.info.json, e) || str_ok(&text, e);
+    dataset_close(d);
+    if (!bad) answer_lines(&t->events, text.p);
+    str_free(&text);
+    return bad ? -1 : 0;
+}
+
+typedef struct Progress { const Events *to; double began; } Progress;
+
+static void tell_progress(void *user, int64_t done, int64_t total)
+{
+    const Progress *p = user;
+    double spent = machine_seconds() - p->began, eta = done ? spent * (double)(total - done) / (double)done : 0;
+    event_send(p->to, &(Event){.kind = FTS_EVENT_STEP, .step = done, .steps = total, .eta_s = eta});
+}
+
+int verb_data_synth(FtsTask *t, Err *e)
+{
+    const SynthOpts *o = &t->s.synth;
+    Progress p = {&t->events, machine_seconds()};
+    if (synth_write(t->operand, o, tell_progress, &p, e)) return -1;
+    event_say(&t->events, FTS_EVENT_ANSWER, "%s: %" PRId64 " series of %" PRId64 " points", t->operand, o->series, o->length);
+    return 0;
+}

@@ -1,0 +1,75 @@
+/* progress.c - see progress.h */
+#include "cli/progress.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cli/digits.h"
+#include "util/machine.h"
+
+static const double PAUSE = 0.2;
+enum { BLOCKS = 24, WIDTH = 80, WIDTH_MAX = 200 };
+
+void bar_init(Bar *b)
+{
+    const char *term = getenv("TERM");
+    *b = (Bar){.on = isatty(STDERR_FILENO) && !(term && !strcmp(term, "dumb"))};
+}
+
+static int terminal_width(void)
+{
+    struct winsize w;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &w) || w.ws_col < 20) return WIDTH;
+    return w.ws_col < WIDTH_MAX ? w.ws_col : WIDTH_MAX;
+}
+
+static void time_text(char *out, size_t size, double seconds)
+{
+    long s = (long)(seconds + 0.5);
+    if (s >= 3600) snprintf(out, size, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    else snprintf(out, size, "%ld:%02ld", s / 60, s % 60);
+}
+
+int bar_text(char *out, size_t size, const FtsEvent *step, int width)
+{
+    char blocks[BLOCKS + 1], loss[48] = "", speed[48] = "", left[32] = "";
+    double share = step->steps > 0 ? (double)step->step / (double)step->steps : 0;
+    int full = (int)(BLOCKS * share);
+    memset(blocks, '.', BLOCKS);
+    memset(blocks, '#', (size_t)(full < BLOCKS ? full : BLOCKS));
+    blocks[BLOCKS] = 0;
+    if (step->loss > 0) snprintf(loss, sizeof loss, "  loss %.4f", step->loss);
+    if (step->tokens_per_s > 0) snprintf(speed, sizeof speed, "  %s tokens/s", digits(step->tokens_per_s).text);
+    if (step->eta_s > 0) time_text(left, sizeof left, step->eta_s);
+    int n = snprintf(out, size, "[%s] %3d%%  %" PRId64 "/%" PRId64 "%s%s%s%s%s", blocks, (int)(100 * share), step->step, step->steps,
+                     loss, speed, *left ? "  " : "", left, *left ? " left" : "");
+    if (n >= (int)size) n = (int)size - 1;
+    if (n > width) n = width;
+    out[n] = 0;
+    return n;
+}
+
+void bar_step(Bar *b, const FtsEvent *step)
+{
+    char text[WIDTH_MAX + 1];
+    double now = machine_seconds();
+    if (!b->on || (b->last > 0 && now - b->last < PAUSE)) return;
+    bar_text(text, sizeof text, step, terminal_width() - 1);
+    fprintf(stderr, "\r%s\x1b[K", text);
+    fflush(stderr);
+    b->last = now;
+    b->drawn = 1;
+}
+
+void bar_clear(Bar *b)
+{
+    if (!b->drawn) return;
+    fputs("\r\x1b[K", stderr);
+    fflush(stderr);
+    b->drawn = 0;
+    b->last = 0;
+}

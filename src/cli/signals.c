@@ -1,0 +1,73 @@
+/* signals.c - see signals.h. A thread waits for them, so that no handler ever touches a run. */
+#include "cli/signals.h"
+
+#include <unistd.h>
+
+#include "util/err.h"
+
+/* A library may have started threads before main(), with nothing blocked (OpenBLAS does). A signal that the system
+ * gives to one of those would end the program, so it has a handler after all, whose one act is to pass it on. */
+static pthread_t waiter;
+static void pass_on(int number) { pthread_kill(waiter, number); }
+
+static void stop_or_end(const Signals *s, int seen)
+{
+    if (seen || !print_running(s->print)) {
+        print_notice(s->print, "interrupted");
+        _exit(130);
+    }
+    print_notice(s->print, "stopping: this step is finished and saved first (a second signal ends the program at once)");
+    fts_task_stop(s->print->task);
+}
+
+/* It may be cancelled while it waits, not while it holds the lock of the printer. */
+static void *wait_for_signals(void *arg)
+{
+    const Signals *s = arg;
+    int number, before;
+    for (int seen = 0; !sigwait(&s->set, &number); seen++) {
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+        stop_or_end(s, seen);
+        pthread_setcancelstate(before, &before);
+    }
+    return NULL;
+}
+
+/* What the caller chose to ignore (nohup, a background job of a script) stays ignored. */
+static void choose(sigset_t *set)
+{
+    static const int wanted[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction now;
+    sigemptyset(set);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (!sigaction(wanted[i], NULL, &now) && now.sa_handler != SIG_IGN) sigaddset(set, wanted[i]);
+}
+
+static void handle(const sigset_t *set, const struct sigaction *how)
+{
+    for (int number = 1; number < NSIG; number++)
+        if (sigismember(set, number) == 1) sigaction(number, how, NULL);
+}
+
+int signals_begin(Signals *s, Print *p, FtsError *e)
+{
+    struct sigaction forward = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+    *s = (Signals){.print = p};
+    choose(&s->set);
+    pthread_sigmask(SIG_BLOCK, &s->set, NULL);
+    int why = pthread_create(&s->thread, NULL, wait_for_signals, s);
+    if (why) return err_errno(e, why, "a thread for signals");
+    s->on = 1;
+    waiter = s->thread;
+    handle(&s->set, &forward);
+    return 0;
+}
+
+void signals_end(Signals *s)
+{
+    if (!s->on) return;
+    handle(&s->set, &(struct sigaction){.sa_handler = SIG_DFL});
+    pthread_cancel(s->thread);
+    pthread_join(s->thread, NULL);
+    s->on = 0;
+}

@@ -1,0 +1,91 @@
+/* test_bad_input.c - data and shapes that cannot be used end with one clear line, never with a crash. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+#define TRAIN "$P train --steps-per-epoch 2 --checkpoint-every 0 --no-tensorboard " CLI_SMALL
+
+TEST(cli_missing_dataset)
+{
+    if (!cli_program()) return;
+    const char *dir = test_folder();
+    const Said *s = cli(TRAIN " --checkpoint-dir %s/run --dataset-path %s/time300b_selected", dir, dir);
+    CHECK(s->status == 1 && !*s->out && strstr(s->err, "/time300b_selected: No such file or directory"));
+    s = cli("test -e %s/run", dir);
+    CHECK(s->status == 1);
+}
+
+TEST(cli_empty_folder)
+{
+    if (!cli_program()) return;
+    const Said *s = cli(TRAIN " --dataset-path %s", test_folder());
+    CHECK(s->status == 1 && !*s->out && strstr(s->err, "no data in this folder") && strstr(s->err, "meta.json"));
+}
+
+/* Each meta.json beside a shard of eight floats; what follows is a part of the message. */
+TEST(cli_broken_meta)
+{
+    static const struct { const char *meta, *says; } broken[] = {
+        {"", "meta.json"},
+        {"{", "the text ends"},
+        {"[]", "expected an object"},
+        {"{\"num_sequences\": 1, \"dtype\": \"complex64\", \"files\": {\"data-1-of-1.bin\": 8}, \"scales\": [{\"offset\": 0, \"length\": 8}]}", "\"dtype\" is \"complex64\""},
+        {"{\"num_sequences\": 1, \"files\": {\"data-1-of-1.bin\": 8}, \"scales\": [{\"offset\": 0, \"length\": 8}]}", "\"dtype\" is missing"},
+        {"{\"num_sequences\": -1, \"dtype\": \"float32\", \"files\": {\"data-1-of-1.bin\": 8}, \"scales\": [{\"offset\": 0, \"length\": 8}]}", "\"num_sequences\" is -1"},
+        {"{\"num_sequences\": 2, \"dtype\": \"float32\", \"files\": {\"data-1-of-1.bin\": 8}, \"scales\": [{\"offset\": 0, \"length\": 8}]}", "\"num_sequences\" is 2"},
+        {"{\"num_sequences\": 1, \"dtype\": \"float32\", \"scales\": [{\"offset\": 0, \"length\": 8}]}", "\"files\" is missing"},
+        {"{\"num_sequences\": 1, \"dtype\": \"float32\", \"files\": {\"data-1-of-1.bin\": 8}}", "\"scales\" is missing"},
+        {"{\"num_sequences\": 1, \"dtype\": \"float32\", \"files\": {\"data-1-of-1.bin\": 8}, \"scales\": [{\"offset\": 4, \"length\": 8}]}", "end past the 8"},
+        {"{\"num_sequences\": 1, \"dtype\": \"float32\", \"files\": {\"data-1-of-1.bin\": 8}, \"scales\": [{\"offset\": 0}]}", "\"length\" is missing"},
+        {"{\"num_sequences\": 1, \"dtype\": \"float32\", \"files\": {\"data-1-of-1.bin\": 9}, \"scales\": [{\"offset\": 0, \"length\": 8}]}", "is the download complete?"},
+        {"{\"num_sequences\": 1, \"dtype\": \"float32\", \"files\": {\"data-1-of-2.bin\": 8}, \"scales\": [{\"offset\": 0, \"length\": 8}]}", "data-1-of-2.bin"},
+        {"{\"num_sequences\": 1, \"dtype\": \"float32\", \"files\": {\"../data-1-of-1.bin\": 8}, \"scales\": [{\"offset\": 0, \"length\": 8}]}", "is not the name of a file in this folder"},
+    };
+    if (!cli_program()) return;
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        const char *dir = test_folder();
+        const Said *s = cli("head -c 32 /dev/zero >%s/data-1-of-1.bin; printf '%%s' '%s' >%s/meta.json; " TRAIN " --dataset-path %s", dir, broken[i].meta, dir, dir);
+        if (s->status != 1 || *s->out || !strstr(s->err, broken[i].says) || !strstr(s->err, dir))
+            test_fail(__FILE__, __LINE__, "%s: status %d, '%s'", broken[i].meta, s->status, s->err);
+        s = cli("$P data info %s", dir);
+        if (s->status != 1 || *s->out) test_fail(__FILE__, __LINE__, "%s: data info ends with %d", broken[i].meta, s->status);
+    }
+}
+
+TEST(cli_shapes_that_do_not_fit_together)
+{
+    if (!cli_program()) return;
+    const char *data = cli_data();
+    cli_fails(cli(TRAIN " --dataset-path %s --n-head 3", data), 2, "foundationts: hidden size 16 is not divisible by 3 heads");
+    cli_fails(cli(TRAIN " --dataset-path %s --k 3", data), 2, "foundationts: k is 3 but there are 2 experts: each token needs k different ones");
+    const Said *s = cli(TRAIN " --dataset-path %s --hidden-size 6 --n-head 2", data);
+    CHECK(s->status == 2 && strstr(s->err, "is odd"));
+}
+
+TEST(cli_cuda_is_not_built_in)
+{
+    if (!cli_program()) return;
+    const Said *s = cli(TRAIN " --dataset-path %s --device cuda", cli_data());
+    CHECK(s->status == 1 || s->status == 2);
+    CHECK(!*s->out && strstr(s->err, "cuda") && strstr(s->err, "not built in"));
+    s = cli(TRAIN " --dataset-path %s --device tpu", cli_data());
+    CHECK((s->status == 1 || s->status == 2) && strstr(s->err, "tpu"));
+}
+
+TEST(cli_synth_refuses_a_folder_that_holds_something)
+{
+    if (!cli_program()) return;
+    const char *dir = test_folder();
+    char want[256];
+    const Said *s = cli("touch %s/mine; $P data synth %s", dir, dir);
+    snprintf(want, sizeof want, "foundationts: %s: the folder is not empty", dir);
+    cli_fails(s, 1, want);
+}
+
+TEST(cli_too_little_memory)
+{
+    if (!cli_program()) return;
+    const Said *s = cli("$P train --dataset-path %s --preset ultra --memory-limit 1G --checkpoint-dir %s/run", cli_data(), test_folder());
+    CHECK(s->status == 1 && strstr(s->err, "--memory-limit") != NULL);
+}
