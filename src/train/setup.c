@@ -89,10 +89,13 @@ static int64_t most_windows(const Run *r)
     return n;
 }
 
+/* Mapped shards, the kernel and everybody else live in the eighth that is left. */
+static int64_t default_limit(void) { return machine_memory() / 8 * 7; }
+
 static int plan_memory(Run *r, Err *e)
 {
     const DeviceOpts *d = r->spec->device;
-    MemoryAsk a = {.c = &r->c, .b = r->b, .recompute = (Recompute)d->recompute, .limit = d->memory_limit == OPT_UNSET ? machine_memory() : d->memory_limit,
+    MemoryAsk a = {.c = &r->c, .b = r->b, .recompute = (Recompute)d->recompute, .limit = d->memory_limit == OPT_UNSET ? default_limit() : d->memory_limit,
                    .batch = r->o->batch_size, .accum = r->o->grad_accum_steps, .step_windows = most_windows(r), .micro_windows = r->o->micro_batch_size,
                    .window_points = larger(longest_window(r->data), longest_window(r->ood)), .train = &r->train,
                    .data_bytes = dataset_bytes(r->data) + (r->ood ? dataset_bytes(r->ood) : 0),
