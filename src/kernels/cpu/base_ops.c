@@ -2,9 +2,6 @@
 #define TIER base
 #include "kernels/cpu/tier_all.inc"
 
-/* One chunk: a segment completes it. */
-static int most_in_chunk(const Dims *d) { return imin(d->tokens, CHUNK - 1 + d->longest); }
-
 static size_t ffn_bytes(const Dims *d, int F, int rows, int of_chunk, int groups, int threads)
 {
     Bump forward = {0}, backward = {0};

@@ -5,17 +5,10 @@
 #ifndef KERNELS_CPU_REF_H
 #define KERNELS_CPU_REF_H
 
-#include <assert.h>
-#include <math.h>
-
-#include "kernels/backend.h"
+#include "kernels/cpu/cpu.h"
 #include "util/num.h"
 
 enum { ROWS = 16, COLUMNS = 64, PIECE = 65536 };         /* of an item that works on rows, columns, a flat vector; no result depends on them */
-
-static inline int least(int a, int b) { return a < b ? a : b; }
-static inline int most(int a, int b) { return a > b ? a : b; }
-static inline int pieces(int n, int size) { return (n + size - 1) / size; }
 
 static inline size_t mat_at(Mat m, int r, int c) { return (size_t)r * (size_t)m.ld + (size_t)c; }
 static inline float mat_get(Mat m, int r, int c)
@@ -46,31 +39,13 @@ static inline double dot(const float *a, const float *b, int n)
     return s;
 }
 
-/* The segment of a token, and where the token's points begin. */
-static inline int seg_of(const Input *in, int tok)
-{
-    int lo = 0, hi = in->nseg - 1;
-    while (lo < hi) {
-        int mid = (lo + hi + 1) / 2;
-        if (in->seg[mid].tok <= tok) lo = mid; else hi = mid - 1;
-    }
-    return lo;
-}
+/* Where the points of a token begin. */
 static inline const float *points_of(const Input *in, int tok)
 {
     const Seg *s = &in->seg[seg_of(in, tok)];
     return in->points + s->pt + (size_t)(tok - s->tok) * (size_t)in->S;
 }
 
-/* Scratch memory is carved front to back. base NULL: only counted, so that a size is written down once. */
-typedef struct Bump { char *base; size_t at; } Bump;
-static inline void *take(Bump *s, size_t bytes)
-{
-    void *p = s->base ? s->base + s->at : NULL;
-    s->at += (bytes + 63) / 64 * 64;
-    return p;
-}
-static inline float *take_floats(Bump *s, int rows, int cols) { return take(s, (size_t)rows * (size_t)cols * sizeof(float)); }
 static inline double *take_doubles(Bump *s, int rows, int cols) { return take(s, (size_t)rows * (size_t)cols * sizeof(double)); }
 
 /* Behind `shared` bytes that all workers see, each worker has `each` bytes of its own. */
@@ -81,9 +56,6 @@ static inline Work work_open(const Backend *b, size_t shared, size_t each)
     return (Work){(char *)b->scratch + shared, each};
 }
 static inline Bump work_of(Work w, int worker) { return (Bump){w.base + (size_t)worker * w.each, 0}; }
-
-/* Tokens of the largest chunk: one segment completes it. */
-static inline int most_in_chunk(const Dims *d) { return least(d->tokens, CHUNK - 1 + d->longest); }
 
 /* Products of n rows with one group of a Weight; x as operands, `buf` for one row of it (w->in). */
 void product_wt(const Backend *b, double *y, const float *x, int n, const Weight *w, int group, float *buf);            /* y (n,out) = x (n,in) W^T */

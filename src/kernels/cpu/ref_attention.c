@@ -48,18 +48,11 @@ static size_t rope_bytes(int longest, int d)
 
 size_t ref_attention_scratch(const Dims *d, int threads) { return rope_bytes(d->longest, d->d) + (size_t)threads * head_bytes(d->longest, d->d, 1); }
 
-/* As the published code has it: frequency and angle are fp32 numbers. Their cos and sin are then exact to the last bit or so. */
 static void rope_item(void *arg, int pos, int worker)
 {
     const Attention *a = arg;
-    int half = a->a->d / 2;
-    float *cs = a->rope + (size_t)pos * (size_t)a->a->d;
     (void)worker;
-    for (int i = 0; i < half; i++) {
-        float freq = (float)(1 / pow((double)a->a->theta, 2.0 * i / a->a->d)), angle = (float)pos * freq;
-        cs[i] = (float)cos((double)angle);
-        cs[half + i] = (float)sin((double)angle);
-    }
+    rope_row(a->rope + (size_t)pos * (size_t)a->a->d, pos, a->a->d, a->a->theta);
 }
 
 /* Row `pos` of the segment from column c on, rotated: component i is paired with i + d/2. */

@@ -24,7 +24,7 @@ typedef struct Embed { Mat h; const Weight *g, *e; const Input *in; Work work; }
 static void embed_item(void *arg, int item, int worker)
 {
     const Embed *a = arg;
-    int P = a->g->in, end = least(a->in->ntok, (item + 1) * ROWS);
+    int P = a->g->in, end = imin(a->in->ntok, (item + 1) * ROWS);
     (void)worker;
     for (int t = item * ROWS; t < end; t++) {
         const float *x = points_of(a->in, t);
@@ -106,7 +106,7 @@ static void norm_row(const Norm *a, int r)
 static void norm_item(void *arg, int item, int worker)
 {
     const Norm *a = arg;
-    int end = least(a->y.rows, (item + 1) * ROWS);
+    int end = imin(a->y.rows, (item + 1) * ROWS);
     (void)worker;
     for (int r = item * ROWS; r < end; r++) norm_row(a, r);
 }
@@ -122,7 +122,7 @@ typedef struct NormBwd { Mat dh, dy, keep; const float *rstd; Vec w; const Input
 static void norm_dh_item(void *arg, int item, int worker)
 {
     const NormBwd *a = arg;
-    int D = a->w.n, end = least(a->in->ntok, (item + 1) * ROWS);
+    int D = a->w.n, end = imin(a->in->ntok, (item + 1) * ROWS);
     (void)worker;
     for (int t = item * ROWS; t < end; t++) {
         double r = a->rstd[t], pull = 0;
@@ -138,7 +138,7 @@ static void norm_dh_item(void *arg, int item, int worker)
 static void norm_dw_item(void *arg, int item, int worker)
 {
     const NormBwd *a = arg;
-    int end = least(a->w.n, (item + 1) * COLUMNS);
+    int end = imin(a->w.n, (item + 1) * COLUMNS);
     (void)worker;
     for (int i = item * COLUMNS; i < end; i++)
         for (int c = 0; c < a->in->nchunk; c++) {
@@ -162,7 +162,7 @@ static void combine_item(void *arg, int item, int worker)
 {
     const Combine *a = arg;
     const Route *r = a->r;
-    int end = least(a->in->ntok, (item + 1) * ROWS);
+    int end = imin(a->in->ntok, (item + 1) * ROWS);
     (void)worker;
     for (int t = item * ROWS; t < end; t++)
         for (int i = 0; i < a->h.cols; i++) {
@@ -186,7 +186,7 @@ static void combine_bwd_item(void *arg, int item, int worker)
 {
     const Combine *a = arg;
     const Route *r = a->r;
-    int end = least(a->in->ntok, (item + 1) * ROWS);
+    int end = imin(a->in->ntok, (item + 1) * ROWS);
     (void)worker;
     for (int t = item * ROWS; t < end; t++)
         for (int i = 0; i < a->h.cols; i++) {

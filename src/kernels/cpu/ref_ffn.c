@@ -17,7 +17,7 @@ typedef struct MlpWork { float *u, *hidden, *buf; double *gate, *up, *wide, *row
 
 static MlpWork mlp_carve(Bump *s, int D, int F)
 {
-    return (MlpWork){take_floats(s, ROWS, D), take_floats(s, ROWS, F), take_floats(s, 1, most(D, F)),
+    return (MlpWork){take_floats(s, ROWS, D), take_floats(s, ROWS, F), take_floats(s, 1, imax(D, F)),
                      take_doubles(s, ROWS, F), take_doubles(s, ROWS, F), take_doubles(s, ROWS, F), take_doubles(s, ROWS, D)};
 }
 static size_t mlp_each(int D, int F)
@@ -43,7 +43,7 @@ static size_t piece_bytes(int n, int D, int F)
 /* A token is at most once in a group, so a piece is at most a chunk. */
 size_t ref_ffn_scratch(const Dims *d, int threads)
 {
-    int F = most(d->F, d->Fe);
+    int F = imax(d->F, d->Fe);
     return piece_bytes(most_in_chunk(d), d->D, F) + (size_t)threads * mlp_each(d->D, F);
 }
 
@@ -85,7 +85,7 @@ static void hidden_of(const Mlp *a, float *hidden, int n, const MlpWork *k)
 static void ffn_item(void *arg, int item, int worker)
 {
     const Mlp *a = arg;
-    int D = a->w->gate.in, F = a->w->gate.out, row = a->at + item * ROWS, n = least(ROWS, a->n - item * ROWS);
+    int D = a->w->gate.in, F = a->w->gate.out, row = a->at + item * ROWS, n = imin(ROWS, a->n - item * ROWS);
     Bump s = work_of(a->work, worker);
     MlpWork k = mlp_carve(&s, D, F);
     load_u(a, k.u, row, n);
@@ -139,7 +139,7 @@ static void scale_rows(const Mlp *a, float *g, int row, int n, const float *hidd
 static void ffn_rows_item(void *arg, int item, int worker)
 {
     const Mlp *a = arg;
-    int D = a->w->gate.in, F = a->w->gate.out, first = item * ROWS, row = a->at + first, n = least(ROWS, a->n - first);
+    int D = a->w->gate.in, F = a->w->gate.out, first = item * ROWS, row = a->at + first, n = imin(ROWS, a->n - first);
     size_t atD = (size_t)first * (size_t)D, atF = (size_t)first * (size_t)F;
     float *dgate = a->dgate + atF, *dup = a->dup + atF;
     Bump s = work_of(a->work, worker);

@@ -60,7 +60,7 @@ typedef struct LinearWork { float *x, *buf; double *y; } LinearWork;
 
 static LinearWork linear_carve(Bump *s, const Weight *w)
 {
-    int wide = most(w->in, w->out);
+    int wide = imax(w->in, w->out);
     return (LinearWork){take_floats(s, ROWS, wide), take_floats(s, 1, w->in), take_doubles(s, ROWS, wide)};
 }
 
@@ -74,7 +74,7 @@ static size_t linear_each(const Weight *w)
 /* Any product between two widths of the model. */
 size_t ref_linear_scratch(const Dims *d, int threads)
 {
-    int wide = most(most(d->D, (d->H + 2 * d->Hk) * d->d), most(d->O, most(d->F, d->Fe)));
+    int wide = imax(imax(d->D, (d->H + 2 * d->Hk) * d->d), imax(d->O, imax(d->F, d->Fe)));
     Weight w = {.out = wide, .in = wide};
     return (size_t)threads * linear_each(&w);
 }
@@ -90,7 +90,7 @@ static void linear_item(void *arg, int item, int worker)
     const Linear *a = arg;
     Bump s = work_of(a->work, worker);
     LinearWork k = linear_carve(&s, a->w);
-    int at = item * ROWS, n = least(ROWS, a->in->ntok - at), out = a->w->out;
+    int at = item * ROWS, n = imin(ROWS, a->in->ntok - at), out = a->w->out;
     load_operands(k.x, a->x, at, n, a->w->in, rounds(a->b, a->w));
     product_wt(a->b, k.y, k.x, n, a->w, 0, k.buf);
     for (int i = 0; i < n; i++)
@@ -113,7 +113,7 @@ static void linear_dx_item(void *arg, int item, int worker)
     const Linear *a = arg;
     Bump s = work_of(a->work, worker);
     LinearWork k = linear_carve(&s, a->w);
-    int at = item * ROWS, n = least(ROWS, a->in->ntok - at), cols = a->w->in;
+    int at = item * ROWS, n = imin(ROWS, a->in->ntok - at), cols = a->w->in;
     load_operands(k.x, a->x, at, n, a->w->out, rounds(a->b, a->w));
     product_w(a->b, k.y, k.x, n, a->w, 0, k.buf, SET);
     for (int i = 0; i < n; i++)

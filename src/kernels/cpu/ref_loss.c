@@ -15,7 +15,7 @@ typedef struct LossWork { float *x, *buf; double *pred, *row; } LossWork;       
 
 static LossWork loss_carve(Bump *s, int D, int O)
 {
-    return (LossWork){take_floats(s, ROWS, most(D, O)), take_floats(s, 1, D), take_doubles(s, ROWS, O), take_doubles(s, ROWS, D)};
+    return (LossWork){take_floats(s, ROWS, imax(D, O)), take_floats(s, 1, D), take_doubles(s, ROWS, O), take_doubles(s, ROWS, D)};
 }
 static size_t loss_each(int D, int O)
 {
@@ -61,7 +61,7 @@ static void loss_item(void *arg, int item, int worker)
 {
     const Loss *a = arg;
     const Weight *w = &a->h->w;
-    int at = a->at + item * ROWS, n = least(ROWS, a->n - item * ROWS), D = w->in, O = w->out, round = rounds(a->b, w);
+    int at = a->at + item * ROWS, n = imin(ROWS, a->n - item * ROWS), D = w->in, O = w->out, round = rounds(a->b, w);
     Bump s = work_of(a->work, worker);
     LossWork k = loss_carve(&s, D, O);
     for (int i = 0; i < n; i++)

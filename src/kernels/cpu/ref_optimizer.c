@@ -22,7 +22,7 @@ void ref_sumsq(Backend *b, StepSum *s, const float *g, size_t n)
     int all = pieces_of(n);
     s->norm2 = 0;
     for (int first = 0; first < all; first += AT_ONCE) {
-        int k = least(AT_ONCE, all - first);
+        int k = imin(AT_ONCE, all - first);
         a.first = (size_t)first;
         par_for(b->par, k, sumsq_item, &a);
         for (int i = 0; i < k; i++) s->norm2 += a.part[i];

@@ -23,7 +23,7 @@ static size_t dlogit_bytes(int tokens, int E)
     take_floats(&s, tokens, E + 1);
     return s.at;
 }
-size_t ref_route_scratch(const Dims *d, int threads) { return dlogit_bytes(d->tokens, d->E) + (size_t)threads * route_each(d->D, most(1, d->E)); }
+size_t ref_route_scratch(const Dims *d, int threads) { return dlogit_bytes(d->tokens, d->E) + (size_t)threads * route_each(d->D, imax(1, d->E)); }
 
 static void softmax(float *prob, const double *logit, int n)
 {
@@ -34,27 +34,13 @@ static void softmax(float *prob, const double *logit, int n)
     for (int e = 0; e < n; e++) prob[e] = (float)(exp(logit[e] - high) / sum);
 }
 
-/* The K largest, best first; of equal ones the first. NaN is never larger, so some expert is always chosen. */
-static void choose(int *expert, const float *prob, int E, int K)
-{
-    for (int k = 0; k < K; k++) {
-        int best = -1;
-        for (int e = 0; e < E; e++) {
-            int used = 0;
-            for (int i = 0; i < k; i++) used |= expert[i] == e;
-            if (!used && (best < 0 || prob[e] > prob[best])) best = e;
-        }
-        expert[k] = best;
-    }
-}
-
 static void route_item(void *arg, int item, int worker)
 {
     const Routing *a = arg;
     const Route *r = a->r;
     Bump s = work_of(a->work, worker);
-    int at = item * ROWS, n = least(ROWS, a->in->ntok - at), E = r->E, D = a->w->share.in;
-    RouteWork k = route_carve(&s, D, most(1, E));
+    int at = item * ROWS, n = imin(ROWS, a->in->ntok - at), E = r->E, D = a->w->share.in;
+    RouteWork k = route_carve(&s, D, imax(1, E));
     for (int i = 0; i < n; i++)
         for (int c = 0; c < D; c++) k.x[i * D + c] = mat_get(a->x, at + i, c);
     product_wt(a->b, k.logit, k.x, n, &a->w->gate, 0, k.buf);
@@ -80,7 +66,7 @@ static void psum_item(void *arg, int e, int worker)
 
 void ref_route(Backend *b, Route *r, const Balance *s, Mat x, const Router *w, const Input *in)
 {
-    Routing a = {.b = b, .x = x, .w = w, .r = r, .s = s, .in = in, .work = work_open(b, 0, route_each(w->share.in, most(1, r->E)))};
+    Routing a = {.b = b, .x = x, .w = w, .r = r, .s = s, .in = in, .work = work_open(b, 0, route_each(w->share.in, imax(1, r->E)))};
     par_for(b->par, pieces(in->ntok, ROWS), route_item, &a);
     par_for(b->par, r->E, psum_item, &a);
 }
@@ -130,8 +116,8 @@ static void route_dx_item(void *arg, int item, int worker)
 {
     const Routing *a = arg;
     Bump s = work_of(a->work, worker);
-    int at = item * ROWS, n = least(ROWS, a->in->ntok - at), E = a->r->E, D = a->w->share.in;
-    RouteWork k = route_carve(&s, D, most(1, E));
+    int at = item * ROWS, n = imin(ROWS, a->in->ntok - at), E = a->r->E, D = a->w->share.in;
+    RouteWork k = route_carve(&s, D, imax(1, E));
     for (int i = 0; i < n; i++) {
         dlogit_row(a, at + i, k.logit);
         for (int e = 0; e < E; e++) k.g[i * E + e] = mat_get(a->dlogit, at + i, e);
@@ -149,7 +135,7 @@ static void route_dw_item(void *arg, int e, int worker)
     const Routing *a = arg;
     Bump s = work_of(a->work, worker);
     int E = a->r->E;
-    RouteWork k = route_carve(&s, a->w->share.in, most(1, E));
+    RouteWork k = route_carve(&s, a->w->share.in, imax(1, E));
     const Weight *w = e < E ? &a->w->gate : &a->w->share;
     for (int c = 0; c < a->in->nchunk; c++) {
         int at = a->in->chunk[c], n = a->in->chunk[c + 1] - at;
@@ -160,7 +146,7 @@ static void route_dw_item(void *arg, int e, int worker)
 void ref_route_bwd(Backend *b, Mat dx, Mat x, const Router *w, const Route *r, const Balance *s, double coef, const Input *in)
 {
     Routing a = {b, x, dx, mat_floats(b->scratch, in->ntok, r->E + 1), w, r, s, in, coef,
-                 work_open(b, dlogit_bytes(in->ntok, r->E), route_each(w->share.in, most(1, r->E)))};
+                 work_open(b, dlogit_bytes(in->ntok, r->E), route_each(w->share.in, imax(1, r->E)))};
     par_for(b->par, pieces(in->ntok, ROWS), route_dx_item, &a);
     par_for(b->par, r->E + 1, route_dw_item, &a);
 }

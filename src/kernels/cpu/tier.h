@@ -3,12 +3,10 @@
 #ifndef KERNELS_CPU_TIER_H
 #define KERNELS_CPU_TIER_H
 
-#include <assert.h>
-#include <math.h>
 #include <string.h>
 
-#include "kernels/backend.h"
 #include "kernels/cpu/blas.h"
+#include "kernels/cpu/cpu.h"
 
 #if defined __SSE2__
 #include <immintrin.h>
@@ -128,20 +126,7 @@ INLINE vf v_exp(vf x)                                    /* ln 2 in two parts, t
 INLINE vf v_sigmoid(vf x) { return v_set1(1) / (v_set1(1) + v_exp(-x)); }
 
 INLINE float *at_row(Mat m, int r) { return (float *)m.p + (size_t)r * (size_t)m.ld; }
-INLINE int    imin(int a, int b) { return a < b ? a : b; }
-INLINE int    imax(int a, int b) { return a > b ? a : b; }
-INLINE int    pieces(int n, int size) { return (n + size - 1) / size; }
 INLINE int    padded(int n) { return pieces(n, PAD) * PAD; }
-
-/* Carving the backend's scratch memory. base NULL: nothing is carved, only counted; so sizes are written down once. */
-typedef struct Bump { char *base; size_t at; } Bump;
-INLINE void *take(Bump *s, size_t bytes)
-{
-    void *p = s->base ? s->base + s->at : NULL;
-    s->at += (bytes + 63) / 64 * 64;
-    return p;
-}
-INLINE float *take_floats(Bump *s, int rows, int cols) { return take(s, (size_t)rows * (size_t)cols * 4); }
 
 /* Rows [at,+n) of one chunk: what one item of most ops works on. A chunk's first block starts with the chunk, so a row
  * meets the same neighbours however chunks are spread over micro-batches. */

@@ -1,0 +1,63 @@
+/* cpu.h - what the reference bodies and the vector tiers share: none of it computes in floating point but where both must agree. */
+#ifndef KERNELS_CPU_CPU_H
+#define KERNELS_CPU_CPU_H
+
+#include <assert.h>
+#include <math.h>
+
+#include "kernels/backend.h"
+
+static inline int imin(int a, int b) { return a < b ? a : b; }
+static inline int imax(int a, int b) { return a > b ? a : b; }
+static inline int pieces(int n, int size) { return (n + size - 1) / size; }
+
+/* Scratch memory is carved front to back. base NULL: only counted, so that a size is written down once. */
+typedef struct Bump { char *base; size_t at; } Bump;
+static inline void *take(Bump *s, size_t bytes)
+{
+    void *p = s->base ? s->base + s->at : NULL;
+    s->at += (bytes + 63) / 64 * 64;
+    return p;
+}
+static inline float *take_floats(Bump *s, int rows, int cols) { return take(s, (size_t)rows * (size_t)cols * sizeof(float)); }
+
+/* Tokens of the largest chunk: one segment completes it. */
+static inline int most_in_chunk(const Dims *d) { return imin(d->tokens, CHUNK - 1 + d->longest); }
+
+/* The segment of a token: they lie in order, one behind the other. */
+static inline int seg_of(const Input *in, int tok)
+{
+    int lo = 0, hi = in->nseg - 1;
+    while (lo < hi) {
+        int mid = (lo + hi + 1) / 2;
+        if (in->seg[mid].tok <= tok) lo = mid; else hi = mid - 1;
+    }
+    return lo;
+}
+
+/* cos of the d/2 angles of a position, then sin. As the published code has it: frequency and angle are fp32 numbers; their
+ * cos and sin are then exact to the last bit or so. */
+static inline void rope_row(float *cs, int pos, int d, float theta)
+{
+    for (int i = 0; i < d / 2; i++) {
+        float freq = (float)(1 / pow((double)theta, 2.0 * i / d)), angle = (float)pos * freq;
+        cs[i] = (float)cos((double)angle);
+        cs[d / 2 + i] = (float)sin((double)angle);
+    }
+}
+
+/* The K largest, best first; of equal ones the first. NaN is never larger, so some expert is always chosen. */
+static inline void choose(int *expert, const float *prob, int E, int K)
+{
+    for (int k = 0; k < K; k++) {
+        int best = -1;
+        for (int e = 0; e < E; e++) {
+            int used = 0;
+            for (int i = 0; i < k; i++) used |= expert[i] == e;
+            if (!used && (best < 0 || prob[e] > prob[best])) best = e;
+        }
+        expert[k] = best;
+    }
+}
+
+#endif
