@@ -181,6 +181,13 @@ void say(Out *o, int r, int c, double want, double terms)
     o->terms[i] = terms;
 }
 
+void say_more(Out *o, int r, int c, double x, double terms)
+{
+    size_t i = (size_t)r * (size_t)o->cols + (size_t)c;
+    o->want[i] += x;
+    o->terms[i] += terms;
+}
+
 double silu_of(double x) { return x / (1 + exp(-x)); }
 double slope_of_silu(double x) { return 1 / (1 + exp(-x)) + x * exp(-x) / ((1 + exp(-x)) * (1 + exp(-x))); }
 

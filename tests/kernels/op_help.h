@@ -62,6 +62,7 @@ float  at(Mat m, int r, int c);
 void   put(Mat m, int r, int c, double x);
 double rounding(const Rig *r, double x);                               /* x as a bf16 run rounds it, in an fp32 run x */
 void   say(Out *o, int r, int c, double want, double terms);
+void   say_more(Out *o, int r, int c, double x, double terms);         /* adds to both */
 double silu_of(double x);
 double slope_of_silu(double x);                                        /* at most 1.1, its own slope at most 0.5 */
 const Seg *segment_of(const Input *in, int tok);
