@@ -137,7 +137,9 @@ static int64_t earlier(const Names *l, int64_t step, int64_t *list)
 static int thin_out(const Checkpoints *k, int64_t step, Err *e)
 {
     Names l;
+    Path half;
     int bad = 0;
+    if (path_join(half.p, sizeof half, k->dir, DELETING, e) || dir_remove(half.p, e)) return -1;
     if (!k->keep) return 0;
     if (dir_list(&l, k->dir, e)) return -1;
     int64_t *list = malloc(((size_t)l.n + 1) * sizeof *list);

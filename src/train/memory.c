@@ -32,7 +32,7 @@ static int64_t loaders(const MemoryAsk *a, int64_t batch)
 /* Per (expert, chunk) places of routed rows, and the alignment of each buffer: what does not grow with every token. */
 static int64_t routing_bytes(const ModelConfig *c, int chunks)
 {
-    return (int64_t)config_routers(c) * (2 * (int64_t)sizeof(int) * c->E * chunks + 16 * 64) + (int64_t)c->L * 4 * 64;
+    return (int64_t)config_routers(c) * (2 * (int64_t)sizeof(int) * c->E * chunks + 16 * 64) + ((int64_t)c->L * 5 + 10) * 64;
 }
 
 static int64_t scratch_bytes(const Memory *m, const MemoryAsk *a, int tokens)
@@ -67,15 +67,17 @@ static int64_t wanted_tokens(const MemoryAsk *a, int64_t window)
     return step < most ? step : most;
 }
 
-/* If all windows are full: chunks of equal size, as many in a micro-batch as memory and --micro-batch-size allow. */
+/* If all windows are full: chunks of equal size, as many in a micro-batch as memory and --micro-batch-size allow; what is left
+ * over for a last, short chunk joins the micro-batch before it where it fits. */
 static int count_micro_batches(const Memory *m, const MemoryAsk *a)
 {
-    int64_t per_chunk = (CHUNK + m->window_tokens - 1) / m->window_tokens, chunks = (a->step_windows + per_chunk - 1) / per_chunk;
+    int64_t per_chunk = (CHUNK + m->window_tokens - 1) / m->window_tokens, full = a->step_windows / per_chunk, rest = a->step_windows % per_chunk;
     int64_t at_once = m->tokens / (per_chunk * m->window_tokens), asked = (a->micro_windows + per_chunk - 1) / per_chunk;
-    if (a->step_windows * m->window_tokens <= m->tokens && !asked) return 1;
     if (asked && asked < at_once) at_once = asked;
     if (at_once < 1) at_once = 1;
-    return (int)((chunks + at_once - 1) / at_once);
+    int64_t n = (full + at_once - 1) / at_once, last = full - (n - 1) * at_once;
+    int joins = n && (last * per_chunk + rest) * m->window_tokens <= m->tokens && !(a->micro_windows && last * per_chunk >= a->micro_windows);
+    return (int)(n + (rest && !joins));
 }
 
 static void choose_tokens(Memory *m, const MemoryAsk *a)
