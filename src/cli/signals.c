@@ -20,16 +20,12 @@ static void stop_or_end(const Signals *s, int seen)
     fts_task_stop(s->print->task);
 }
 
-/* It may be cancelled while it waits, not while it holds the lock of the printer. */
+/* SIGRTMIN, which only signals_end() sends, ends the wait: a cancelled thread would be gone from wherever it is. */
 static void *wait_for_signals(void *arg)
 {
     const Signals *s = arg;
-    int number, before;
-    for (int seen = 0; !sigwait(&s->set, &number); seen++) {
-        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
-        stop_or_end(s, seen);
-        pthread_setcancelstate(before, &before);
-    }
+    int number;
+    for (int seen = 0; !sigwait(&s->set, &number) && number != SIGRTMIN; seen++) stop_or_end(s, seen);
     return NULL;
 }
 
@@ -39,6 +35,7 @@ static void choose(sigset_t *set)
     static const int wanted[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction now;
     sigemptyset(set);
+    sigaddset(set, SIGRTMIN);
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (!sigaction(wanted[i], NULL, &now) && now.sa_handler != SIG_IGN) sigaddset(set, wanted[i]);
 }
@@ -67,7 +64,7 @@ void signals_end(Signals *s)
 {
     if (!s->on) return;
     handle(&s->set, &(struct sigaction){.sa_handler = SIG_DFL});
-    pthread_cancel(s->thread);
+    pthread_kill(s->thread, SIGRTMIN);
     pthread_join(s->thread, NULL);
     s->on = 0;
 }
