@@ -1,13 +1,17 @@
 /* formats.c - the list of formats, and what they share. */
 #include "data/source.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "util/hash.h"
 
 /* Asked in this order; a row here is all that a new format needs outside its own file. */
-const Format *const formats[] = {&format_bin, &format_jsonl};
+const Format *const formats[] = {
+    &format_bin,
+    &format_jsonl,
+};
 const int nformats = sizeof formats / sizeof *formats;
 
 enum { HASHED_HEAD = 1 << 16 };
@@ -18,6 +22,22 @@ const Format *source_sniff(const char *path)
     for (int i = 0; i < nformats; i++)
         if (formats[i]->sniff(path, is_dir)) return formats[i];
     return NULL;
+}
+
+int named_like(const char *path, int is_dir, const char *ending)
+{
+    size_t n = strlen(path), m = strlen(ending);
+    return !is_dir && n > m && !strcmp(path + n - m, ending) && path_exists(path);
+}
+
+void formats_text(char *text, size_t size)
+{
+    int n = snprintf(text, size, "looked for");
+    for (int i = 0; i < nformats && n < (int)size; i++)
+        if (*formats[i]->looks != '.') n += snprintf(text + n, size - (size_t)n, " %s", formats[i]->looks);
+    n += snprintf(text + n, n < (int)size ? size - (size_t)n : 0, " and for files");
+    for (int i = 0; i < nformats && n < (int)size; i++)
+        if (*formats[i]->looks == '.') n += snprintf(text + n, size - (size_t)n, " %s", formats[i]->looks);
 }
 
 int source_open(Source *s, const Format *f, const char *path, Err *e)

@@ -12,6 +12,7 @@ typedef struct Source Source;
 
 typedef struct Format {
     const char *name;                                       /* "bin", "jsonl": shown by data info and in errors */
+    const char *looks;                                      /* ".jsonl", the end of its files' names; or a sentence of what else is looked for */
     int     (*sniff)(const char *path, int is_dir);         /* 1: this path is mine (name, folder content); no error: what cannot be read is not mine */
     int     (*open)(Source *s, Err *e);                     /* reads what is needed to know count and lengths */
     int     (*read)(const Source *s, int64_t i, int64_t at, int64_t n, double *out, Err *e);   /* points [at, at+n) of series i; thread-safe */
@@ -29,11 +30,14 @@ struct Source {
     uint64_t hash;                /* of file names (below path), sizes and the first 64 KiB of each file: part of the fingerprint */
 };
 
-extern const Format format_bin, format_jsonl;
+extern const Format format_bin;
+extern const Format format_jsonl;
 extern const Format *const formats[];
 extern const int nformats;
 
 const Format *source_sniff(const char *path);               /* NULL: not readable data */
+int  named_like(const char *path, int is_dir, const char *ending);        /* a file "x.jsonl" for ".jsonl": what most sniff() ask */
+void formats_text(char *text, size_t size);                 /* what is looked for, for a person */
 int  source_open(Source *s, const Format *f, const char *path, Err *e);   /* errors begin with "PATH (bin): " */
 void source_close(Source *s);                               /* zeroed is fine */
 uint64_t source_hash(uint64_t h, const char *name, const Map *m);         /* adds a file to Source.hash */

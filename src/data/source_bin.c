@@ -130,4 +130,4 @@ static void bin_close(Source *s)
     free(m);
 }
 
-const Format format_bin = {"bin", bin_sniff, bin_open, bin_read, bin_close};
+const Format format_bin = {"bin", "folders with meta.json and data-*.bin (Time-300B)", bin_sniff, bin_open, bin_read, bin_close};

@@ -1,27 +1,11 @@
 /* source_jsonl.c - see jsonl.h. Decoded once at open: text has no places to jump to. */
-#include "data/source.h"
+#include "data/jsonl.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "data/jsonl.h"
 #include "util/json.h"
-
-/* Half as much again each time, and not double: the block is the largest thing in memory. */
-static int room(void *array, int64_t n, int64_t *cap, Err *e)
-{
-    void *p;
-    int64_t more = *cap + *cap / 2 + 1024;
-    if (n < *cap) return 0;
-    memcpy(&p, array, sizeof p);
-    p = realloc(p, (size_t)more * 8);
-    if (!p) return err_nomem(e, (size_t)more * 8, "decoded series");
-    memcpy(array, &p, sizeof p);
-    *cap = more;
-    return 0;
-}
 
 /* Writers of GluonTS put these in quotes, and not always in the same spelling. */
 static int quoted_number(Json *j, double *x, Err *e)
@@ -49,12 +33,9 @@ static int numbers(Decoded *d, Json *j, Err *e)
 {
     double x;
     int more;
-    if (room(&d->start, d->count, &d->start_cap, e) || json_open(j, '[', e)) return -1;
-    d->start[d->count++] = d->n;
-    while ((more = json_more(j, e)) > 0) {
-        if (number(j, &x, e) || room(&d->point, d->n, &d->cap, e)) return -1;
-        d->point[d->n++] = x;
-    }
+    if (decoded_series(d, e) || json_open(j, '[', e)) return -1;
+    while ((more = json_more(j, e)) > 0)
+        if (number(j, &x, e) || decoded_point(d, x, e)) return -1;
     return more;
 }
 
@@ -86,83 +67,19 @@ static int line(Decoded *d, Json *j, Err *e)
 int jsonl_decode(Decoded *d, const void *text, size_t n, Err *e)
 {
     Json all, one;
-    *d = (Decoded){0};
     json_init(&all, text, n);
     while (all.p < all.end) {
         const char *stop = memchr(all.p, '\n', (size_t)(all.end - all.p));
         if (!stop) stop = all.end;
         one = all;
         one.end = stop;
-        if (line(d, &one, e)) {
-            decoded_free(d);
-            return -1;
-        }
+        if (line(d, &one, e)) return -1;
         all.p = stop + (stop < all.end);
     }
     return 0;
 }
 
-void decoded_free(Decoded *d)
-{
-    free(d->point);
-    free(d->start);
-    *d = (Decoded){0};
-}
+static int jsonl_sniff(const char *path, int is_dir) { return named_like(path, is_dir, ".jsonl"); }
+static int jsonl_open(Source *s, Err *e) { return decoded_open(s, jsonl_decode, e); }
 
-static int jsonl_sniff(const char *path, int is_dir)
-{
-    size_t n = strlen(path);
-    return !is_dir && n > 6 && !strcmp(path + n - 6, ".jsonl") && path_exists(path);
-}
-
-static int decode_file(Source *s, Decoded *d, Err *e)
-{
-    Map m;
-    if (map_open(&m, s->path, e)) return -1;
-    s->hash = source_hash(s->hash, "", &m);
-    int bad = jsonl_decode(d, m.p, m.n, e);
-    map_close(&m);
-    return bad;
-}
-
-/* Gives back what growing left over; a failure to do so is none. */
-static void trim(Decoded *d)
-{
-    double *less = d->n < d->cap && d->n ? realloc(d->point, (size_t)d->n * sizeof *less) : NULL;
-    if (!less) return;
-    d->point = less;
-    d->cap = d->n;
-}
-
-static int jsonl_open(Source *s, Err *e)
-{
-    Decoded *d = calloc(1, sizeof *d);
-    if (!d) return err_nomem(e, sizeof *d, "a dataset");
-    s->state = d;
-    if (decode_file(s, d, e)) return -1;
-    trim(d);
-    size_t bytes = (size_t)d->count * sizeof *s->length;
-    s->length = malloc(bytes + !bytes);
-    if (!s->length) return err_nomem(e, bytes, "the index of a dataset");
-    for (int64_t i = 0; i < d->count; i++) s->length[i] = (i + 1 < d->count ? d->start[i + 1] : d->n) - d->start[i];
-    s->count = d->count;
-    s->dtype = "float64";
-    s->bytes = 8 * (d->cap + d->start_cap + d->count);
-    return 0;
-}
-
-static int jsonl_read(const Source *s, int64_t i, int64_t at, int64_t n, double *out, Err *e)
-{
-    const Decoded *d = s->state;
-    (void)e;
-    if (n) memcpy(out, d->point + d->start[i] + at, (size_t)n * sizeof *out);
-    return 0;
-}
-
-static void jsonl_close(Source *s)
-{
-    if (s->state) decoded_free(s->state);
-    free(s->state);
-}
-
-const Format format_jsonl = {"jsonl", jsonl_sniff, jsonl_open, jsonl_read, jsonl_close};
+const Format format_jsonl = {"jsonl", ".jsonl", jsonl_sniff, jsonl_open, decoded_read, decoded_close};

@@ -90,8 +90,6 @@ static int visit(const Asked *a, const char *path, const Level *up, Err *e)
     return visit_folder(a, path, &here, e);
 }
 
-#define LOOKED_FOR "looked for folders with meta.json and data-*.bin (Time-300B) and for .jsonl files"
-
 /* Is this where a download was meant to go? Empty, begun, or called like it. */
 static int meant_for_download(const char *path)
 {
@@ -108,13 +106,12 @@ static int meant_for_download(const char *path)
 
 static int nothing_in(const char *path, int64_t ignored, Err *e)
 {
-    char others[64] = "";
-    if (!path_is_dir(path)) return err_set(e, FTS_FORMAT, "%s: not a file that can be read: %s", path, LOOKED_FOR);
+    char others[64] = "", looked[512], download[256] = "";
+    formats_text(looked, sizeof looked);
+    if (!path_is_dir(path)) return err_set(e, FTS_FORMAT, "%s: not a file that can be read: %s", path, looked);
     if (ignored) snprintf(others, sizeof others, "; %lld other file%s", (long long)ignored, ignored == 1 ? "" : "s");
-    err_set(e, FTS_FORMAT, "%s: no data in this folder: %s%s", path, LOOKED_FOR, others);
-    if (!meant_for_download(path)) return -1;
-    return err_set(e, FTS_FORMAT, "%s: no data in this folder: %s%s. To download Time-300B into it: foundationts data download --time300b-dir %s",
-                   path, LOOKED_FOR, others, path);
+    if (meant_for_download(path)) snprintf(download, sizeof download, ". To download Time-300B into it: foundationts data download --time300b-dir %.160s", path);
+    return err_set(e, FTS_FORMAT, "%s: no data in this folder: %s%s%s", path, looked, others, download);
 }
 
 static int visit_root(Asked *a, const char *path, Err *e)

@@ -142,16 +142,16 @@ TEST(dataset_leaves_out_what_is_excluded)
     CHECK(dataset_open(&d, &paths, path_to(dir, "nowhere"), &o, 2, &e) == -1 && e.code == FTS_IO);
 }
 
-#define LOOKED "looked for folders with meta.json and data-*.bin (Time-300B) and for .jsonl files"
-
-/* hint: the message ends with the command that downloads. */
-static int says(const char *path, const char *what, int hint)
+/* Between what and rest stands the list of formats. hint: the message ends with the command that downloads. */
+static int says(const char *path, const char *what, const char *rest, int hint)
 {
+    char looked[512] = "";
+    if (*rest || strchr(what, ':')) formats_text(looked, sizeof looked);
     Err e = {0};
     Dataset *d;
     DataOpts o = data_settings(8, 8);
     char want[1024];
-    int n = snprintf(want, sizeof want, "%s: %s", path, what);
+    int n = snprintf(want, sizeof want, "%s: %s%s%s", path, what, looked, rest);
     if (hint) snprintf(want + n, sizeof want - (size_t)n, ". To download Time-300B into it: foundationts data download --time300b-dir %s", path);
     if (open_at(&d, path, &o, 2, &e) == 0) return test_fail(__FILE__, __LINE__, "%s was opened", path), 0;
     if (strcmp(e.message, want)) return test_fail(__FILE__, __LINE__, "got '%s', want '%s'", e.message, want), 0;
@@ -161,17 +161,20 @@ static int says(const char *path, const char *what, int hint)
 TEST(dataset_nothing_there_says_what_was_looked_for)
 {
     const char *dir = test_folder();
-    CHECK(says(dir, "no data in this folder: " LOOKED, 1));
+    char looked[512];
+    formats_text(looked, sizeof looked);
+    CHECK(!strncmp(looked, "looked for folders with meta.json and data-*.bin (Time-300B) and for files .jsonl", 81));
+    CHECK(says(dir, "no data in this folder: ", "", 1));
     put_text(dir, "x/notes.txt", "");
     put_text(dir, "time300b/notes.txt", "");
     put_text(dir, "begun/notes.txt", "");
     put_text(dir, "begun/.cache/huggingface/x.json", "");
-    CHECK(says(path_to(dir, "x"), "no data in this folder: " LOOKED "; 1 other file", 0));
-    CHECK(says(path_to(dir, "x/notes.txt"), "not a file that can be read: " LOOKED, 0));
-    CHECK(says(path_to(dir, "x.jsonl"), "No such file or directory", 0));
-    CHECK(says(path_to(dir, "time300b"), "no data in this folder: " LOOKED "; 1 other file", 1));
-    CHECK(says(path_to(dir, "begun"), "no data in this folder: " LOOKED "; 1 other file", 1));
-    CHECK(says(path_to(dir, "nowhere"), "No such file or directory", 1));
+    CHECK(says(path_to(dir, "x"), "no data in this folder: ", "; 1 other file", 0));
+    CHECK(says(path_to(dir, "x/notes.txt"), "not a file that can be read: ", "", 0));
+    CHECK(says(path_to(dir, "x.jsonl"), "No such file or directory", "", 0));
+    CHECK(says(path_to(dir, "time300b"), "no data in this folder: ", "; 1 other file", 1));
+    CHECK(says(path_to(dir, "begun"), "no data in this folder: ", "; 1 other file", 1));
+    CHECK(says(path_to(dir, "nowhere"), "No such file or directory", "", 1));
 }
 
 TEST(dataset_fingerprint_follows_content_and_settings_but_not_the_place)

@@ -15,7 +15,7 @@ TEST(jsonl_reads_lists_and_objects)
     static const double want[] = {1, 2.5, -300, 1000000001, NAN, INFINITY, -INFINITY, NAN, NAN, NAN, -INFINITY, INFINITY, 7, 16777217};
     static const int64_t start[] = {0, 3, 8, 13, 13};
     Err e = {0};
-    Decoded d;
+    Decoded d = {0};
     OK(jsonl_decode(&d, text, sizeof text - 1, &e));
     CHECK(d.count == 5 && d.n == 14);
     for (int i = 0; i < 5; i++) CHECK(d.start[i] == start[i]);
@@ -45,10 +45,11 @@ TEST(jsonl_broken_lines_are_named)
         {"[01]", "line 1, column 4: a number that begins with 0"},
     };
     Err e = {0};
-    Decoded d;
+    Decoded d = {0};
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
         CHECK(jsonl_decode(&d, broken[i].text, strlen(broken[i].text), &e) == -1 && e.code == FTS_FORMAT);
         TEXT(e.message, broken[i].message);
+        decoded_free(&d);
     }
     const char *dir = test_folder();
     char want[256];
@@ -64,7 +65,7 @@ TEST(jsonl_damaged_text_is_refused_or_read)
 {
     static const char text[] = "[1, 2.5, -3e2, NaN, null]\n{\"id\": 7, \"sequence\": [1, \"Nan\", 2]}\r\n\n{\"target\": [4, 5]}\n[]";
     Err e = {0};
-    Decoded d;
+    Decoded d = {0};
     uint64_t used = 0;
     for (int round = 0; round < 2000; round++) {
         char now[sizeof text];
@@ -73,8 +74,8 @@ TEST(jsonl_damaged_text_is_refused_or_read)
             uint64_t r = rng_hash(2, RNG_TEST, used++);
             now[r % (sizeof text - 1)] = r >> 63 ? (char)(r >> 40) : "[]{},:\"\n0-.N"[(r >> 40) % 12];
         }
-        if (jsonl_decode(&d, now, sizeof text - 1, &e)) continue;
-        for (int64_t i = 0; i < d.count; i++) CHECK(d.start[i] >= 0 && d.start[i] <= d.n);
+        if (!jsonl_decode(&d, now, sizeof text - 1, &e))
+            for (int64_t i = 0; i < d.count; i++) CHECK(d.start[i] >= 0 && d.start[i] <= d.n);
         decoded_free(&d);
     }
 }
