@@ -75,12 +75,23 @@ int fts_task_set(FtsTask *t, const char *option, const char *value, FtsError *e)
     return 0;
 }
 
+static int operands(const Verb *v)
+{
+    int n = *v->operand != 0;
+    for (const char *p = v->operand; *p; p++) n += *p == ' ';
+    return n;
+}
+
 int fts_task_operand(FtsTask *t, const char *value, FtsError *e)
 {
-    if (!*t->verb->operand) return err_set(e, FTS_USAGE, "%s takes options only, got '%.200s'", t->verb->name, value);
-    if (t->operand) return err_set(e, FTS_USAGE, "%s takes one %s, got '%.200s' after '%.200s'", t->verb->name, t->verb->operand, value, t->operand);
-    t->operand = strdup(value);
-    return t->operand ? 0 : err_nomem(e, strlen(value) + 1, "an operand");
+    int most = operands(t->verb);
+    if (!most) return err_set(e, FTS_USAGE, "%s takes options only, got '%.200s'", t->verb->name, value);
+    if (t->noperand == most)
+        return err_set(e, FTS_USAGE, "%s takes %s%s, got '%.200s' after '%.200s'", t->verb->name, most == 1 ? "one " : "", t->verb->operand, value, t->operand[most - 1]);
+    char *copy = strdup(value);
+    if (!copy) return err_nomem(e, strlen(value) + 1, "an operand");
+    t->operand[t->noperand++] = copy;
+    return 0;
 }
 
 int fts_task_option(const FtsTask *t, int i, FtsOption *o)
@@ -97,7 +108,7 @@ int fts_task_option(const FtsTask *t, int i, FtsOption *o)
 int fts_task_run(FtsTask *t, FtsListener listener, void *user, FtsError *e)
 {
     if (t->s.common.config && fts_task_config(t, t->s.common.config, e)) return -1;
-    if (*t->verb->operand && !t->operand) return err_set(e, FTS_USAGE, "%s needs a %s", t->verb->name, t->verb->operand);
+    if (t->noperand < operands(t->verb)) return err_set(e, FTS_USAGE, "%s needs %s%s", t->verb->name, operands(t->verb) == 1 ? "a " : "", t->verb->operand);
     t->events = (Events){listener, user};
     return t->verb->run(t, e);
 }
@@ -108,6 +119,6 @@ void fts_task_close(FtsTask *t)
 {
     if (!t) return;
     opt_free(t->set, t->nset);
-    free(t->operand);
+    for (int i = 0; i < t->noperand; i++) free(t->operand[i]);
     free(t);
 }

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "data/convert.h"
 #include "data/synth.h"
 #include "train/train.h"
 #include "util/event.h"
@@ -27,16 +28,17 @@ typedef struct Settings {
     TrainOpts  train;
     DeviceOpts device;
     SynthOpts  synth;
+    ConvertOpts convert;
     InfoOpts   info;
     CommonOpts common;
 } Settings;
 
 typedef struct Table { const Opt *row; const int *n; size_t at; const char *without; } Table;   /* at: place in Settings; without: a field this verb does not take, or NULL */
 
-enum { MAX_TABLES = 5, MAX_SETS = 2 * MAX_TABLES + 1, MAX_OPTIONS = 160 };
+enum { MAX_TABLES = 5, MAX_SETS = 2 * MAX_TABLES + 1, MAX_OPTIONS = 160, MAX_OPERANDS = 2 };
 
 typedef struct Verb {
-    const char *name, *operand, *help;         /* operand: "" or what it is called in the help */
+    const char *name, *operand, *help;         /* operand: "" or what they are called in the help, "IN OUT" */
     Table table[MAX_TABLES];                   /* up to the first without rows */
     int (*run)(FtsTask *t, Err *e);
 } Verb;
@@ -55,7 +57,8 @@ struct FtsTask {
     OptSet  set[MAX_SETS];                     /* (nset) the last one is the common table */
     int     nset;
     From    from[MAX_OPTIONS];                 /* who gave the value, in the order of set */
-    char   *operand;                           /* owned */
+    char   *operand[MAX_OPERANDS];             /* (noperand) owned */
+    int     noperand;
     Events  events;
     atomic_int stop;
 };
@@ -66,6 +69,7 @@ void task_clear_list(const OptSet *in, const Opt *o);
 
 int verb_train(FtsTask *t, Err *e);
 int verb_data_info(FtsTask *t, Err *e);
+int verb_data_convert(FtsTask *t, Err *e);
 int verb_data_synth(FtsTask *t, Err *e);
 
 #endif

@@ -18,7 +18,7 @@ static void answer_lines(const Events *to, char *text)
 
 int verb_data_info(FtsTask *t, Err *e)
 {
-    OptList paths = {.item = {t->operand}, .n = 1};
+    OptList paths = {.item = {t->operand[0]}, .n = 1};
     Dataset *d;
     Str text = {0};
     if (dataset_open(&d, &paths, NULL, &t->s.data, 2, e)) return -1;
@@ -42,7 +42,20 @@ int verb_data_synth(FtsTask *t, Err *e)
 {
     const SynthOpts *o = &t->s.synth;
     Progress p = {&t->events, machine_seconds()};
-    if (synth_write(t->operand, o, tell_progress, &p, e)) return -1;
-    event_say(&t->events, FTS_EVENT_ANSWER, "%s: %" PRId64 " series of %" PRId64 " points", t->operand, o->series, o->length);
+    if (synth_write(t->operand[0], o, tell_progress, &p, e)) return -1;
+    event_say(&t->events, FTS_EVENT_ANSWER, "%s: %" PRId64 " series of %" PRId64 " points", t->operand[0], o->series, o->length);
     return 0;
+}
+
+int verb_data_convert(FtsTask *t, Err *e)
+{
+    OptList paths = {.item = {t->operand[0]}, .n = 1};
+    DataOpts o = {.seq_max_len = 1, .seq_stride = 1, .normalization_func = SCALE_NONE};       /* windows do not matter here */
+    Progress p = {&t->events, machine_seconds()};
+    Dataset *d;
+    if (dataset_open(&d, &paths, NULL, &o, 1, e)) return -1;
+    int bad = convert_write(t->operand[1], d, &t->s.convert, tell_progress, &p, e);
+    if (!bad) event_say(&t->events, FTS_EVENT_ANSWER, "%s: %" PRId64 " series, %" PRId64 " points", t->operand[1], dataset_series(d), dataset_points(d));
+    dataset_close(d);
+    return bad ? -1 : 0;
 }

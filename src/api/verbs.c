@@ -26,6 +26,8 @@ const Verb verbs[] = {
      {TABLE(data), TABLE(model), TABLE(train), TABLE(device)}, verb_train},
     {"data info", "PATH", "say what a file or folder of series holds",
      {TABLE(info), TABLE_WITHOUT(data, "dataset_path")}, verb_data_info},
+    {"data convert", "IN OUT", "write what a file or folder of series holds in the layout of Time-300B, or as one file",
+     {TABLE(convert)}, verb_data_convert},
     {"data synth", "OUT", "write synthetic series into a new folder, in the layout of Time-300B",
      {TABLE(synth)}, verb_data_synth},
 };

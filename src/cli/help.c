@@ -26,7 +26,7 @@ static void put_verbs(FILE *to, const char *group)
     for (int i = 0; (verb = fts_verb(i, &help)); i++) {
         if (group && !in_group(verb, group)) continue;
         snprintf(name, sizeof name, "%s %s", verb, fts_verb_operands(verb));
-        fprintf(to, "  %-18s %s\n", name, help);
+        fprintf(to, "  %-20s %s\n", name, help);
     }
 }
 

@@ -4,7 +4,10 @@
 #define DATA_JSONL_H
 
 #include "data/decoded.h"
+#include "util/json.h"
 
+int json_series(Decoded *d, Json *j, Err *e);                  /* the next value as one series: a list of numbers, or an object with "sequence" or "target" */
+int json_decode(Decoded *d, const void *text, size_t n, Err *e);      /* a Decode: one array of such values, or of numbers, which are one series */
 int jsonl_decode(Decoded *d, const void *text, size_t n, Err *e);     /* a Decode; errors begin with "line 3, column 7: " */
 
 #endif

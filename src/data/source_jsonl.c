@@ -5,8 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "util/json.h"
-
 /* Writers of GluonTS put these in quotes, and not always in the same spelling. */
 static int quoted_number(Json *j, double *x, Err *e)
 {
@@ -24,7 +22,7 @@ static int number(Json *j, double *x, Err *e)
     switch (json_peek(j)) {
     case 'n': *x = (double)NAN; return json_skip(j, e);            /* how orjson writes NaN */
     case '"': return quoted_number(j, x, e);
-    case '[': return json_error(j, e, "a list inside a series: each line is one series of one dimension");
+    case '[': return json_error(j, e, "a list inside a series: a series has one dimension");
     default:  return json_number(j, x, e);
     }
 }
@@ -54,13 +52,17 @@ static int object(Decoded *d, Json *j, Err *e)
     return more;
 }
 
-static int line(Decoded *d, Json *j, Err *e)
+int json_series(Decoded *d, Json *j, Err *e)
 {
     char kind = json_peek(j);
-    if (!kind) return 0;                                            /* blank */
     if (kind != '[' && kind != '{') return json_error(j, e, "expected a list of numbers or an object with \"sequence\"");
-    if (kind == '[' ? numbers(d, j, e) : object(d, j, e)) return -1;
-    return json_end(j, e);
+    return kind == '[' ? numbers(d, j, e) : object(d, j, e);
+}
+
+static int line(Decoded *d, Json *j, Err *e)
+{
+    if (!json_peek(j)) return 0;                                    /* blank */
+    return json_series(d, j, e) || json_end(j, e) ? -1 : 0;
 }
 
 /* Each line gets a parser of its own that ends with it, but starts with the text, so that errors count lines. */

@@ -9,9 +9,10 @@ static const char top[] =
     "usage: foundationts VERB [--option value ...]\n"
     "\n"
     "Verbs:\n"
-    "  train              train a model on series, with validation, checkpoints and logs\n"
-    "  data info PATH     say what a file or folder of series holds\n"
-    "  data synth OUT     write synthetic series into a new folder, in the layout of Time-300B\n"
+    "  train                train a model on series, with validation, checkpoints and logs\n"
+    "  data info PATH       say what a file or folder of series holds\n"
+    "  data convert IN OUT  write what a file or folder of series holds in the layout of Time-300B, or as one file\n"
+    "  data synth OUT       write synthetic series into a new folder, in the layout of Time-300B\n"
     "\n"
     "foundationts VERB --help lists the options of a verb, foundationts --version says what this build can do.\n"
     "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\n";
@@ -20,8 +21,9 @@ static const char data_help[] =
     "usage: foundationts data VERB [--option value ...]\n"
     "\n"
     "Verbs:\n"
-    "  data info PATH     say what a file or folder of series holds\n"
-    "  data synth OUT     write synthetic series into a new folder, in the layout of Time-300B\n";
+    "  data info PATH       say what a file or folder of series holds\n"
+    "  data convert IN OUT  write what a file or folder of series holds in the layout of Time-300B, or as one file\n"
+    "  data synth OUT       write synthetic series into a new folder, in the layout of Time-300B\n";
 
 TEST(cli_help_of_the_program)
 {
@@ -83,8 +85,8 @@ TEST(cli_version)
 TEST(cli_wrong_usage_is_status_2_and_one_line)
 {
     static const struct { const char *args, *says; } wrong[] = {
-        {"trian", "foundationts: unknown verb 'trian', there are: train, data info, data synth"},
-        {"forecast --model x", "foundationts: unknown verb 'forecast', there are: train, data info, data synth"},
+        {"trian", "foundationts: unknown verb 'trian', there are: train, data info, data convert, data synth"},
+        {"forecast --model x", "foundationts: unknown verb 'forecast', there are: train, data info, data convert, data synth"},
         {"--batch-size 3 train", "foundationts: --batch-size stands where a verb is expected (see foundationts --help)"},
         {"train --batch-sise 3", "foundationts: unknown option --batch-sise: did you mean --batch-size?"},
         {"train --zzz", "foundationts: unknown option --zzz (see --help)"},

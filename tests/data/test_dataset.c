@@ -92,7 +92,7 @@ TEST(dataset_walk_is_sorted_and_skips_what_begins_with_a_dot)
     put_text(dir, ".cache/x.jsonl", one_line);
     put_text(dir, ".y.jsonl", one_line);
     put_text(dir, "a/README.md", "");
-    put_text(dir, "a/trees.json", "[1]");
+    put_text(dir, "a/trees.json", "{}");
     CHECK(!symlink(dir, path_to(dir, "a/loop")) && !symlink("nowhere", path_to(dir, "dangling")) && !symlink("c.jsonl", path_to(dir, "d.jsonl")));
     OK(open_at(&d, dir, &o, 2, &e));
     CHECK(dataset_sources(d) == 5 && dataset_ignored(d) == 3);

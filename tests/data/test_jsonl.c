@@ -40,7 +40,7 @@ TEST(jsonl_broken_lines_are_named)
         {"{}", "line 1, column 3: an object without \"sequence\" or \"target\""},
         {"{\"sequence\": 3}", "line 1, column 14: found '3', expected an array"},
         {"{\"sequence\": [1], \"target\": [2]}", "line 1, column 28: a second series in one object"},
-        {"{\"target\": [[1, 2], [3, 4]]}", "line 1, column 13: a list inside a series: each line is one series of one dimension"},
+        {"{\"target\": [[1, 2], [3, 4]]}", "line 1, column 13: a list inside a series: a series has one dimension"},
         {"[\n1]", "line 1, column 2: the text ends inside an array"},
         {"[01]", "line 1, column 4: a number that begins with 0"},
     };
