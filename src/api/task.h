@@ -6,6 +6,7 @@
 
 #include "data/convert.h"
 #include "data/synth.h"
+#include "hub/hub.h"
 #include "train/train.h"
 #include "util/event.h"
 #include "util/opt.h"
@@ -29,6 +30,7 @@ typedef struct Settings {
     DeviceOpts device;
     SynthOpts  synth;
     ConvertOpts convert;
+    HubOpts    hub;
     InfoOpts   info;
     CommonOpts common;
 } Settings;
@@ -69,6 +71,7 @@ void task_clear_list(const OptSet *in, const Opt *o);
 
 int verb_train(FtsTask *t, Err *e);
 int verb_data_info(FtsTask *t, Err *e);
+int verb_data_download(FtsTask *t, Err *e);
 int verb_data_convert(FtsTask *t, Err *e);
 int verb_data_synth(FtsTask *t, Err *e);
 

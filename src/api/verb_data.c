@@ -59,3 +59,8 @@ int verb_data_convert(FtsTask *t, Err *e)
     dataset_close(d);
     return bad ? -1 : 0;
 }
+
+int verb_data_download(FtsTask *t, Err *e)
+{
+    return hub_download(&(HubSpec){.opts = &t->s.hub, .events = t->events, .stop = &t->stop, .pause_s = 1}, e);
+}

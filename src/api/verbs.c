@@ -24,6 +24,8 @@ static const int ninfo_opts = sizeof info_opts / sizeof *info_opts, ncommon_opts
 const Verb verbs[] = {
     {"train", "", "train a model on series, with validation, checkpoints and logs",
      {TABLE(data), TABLE(model), TABLE(train), TABLE(device)}, verb_train},
+    {"data download", "", "fetch folders of Time-300B from the Hugging Face Hub",
+     {TABLE(hub)}, verb_data_download},
     {"data info", "PATH", "say what a file or folder of series holds",
      {TABLE(info), TABLE_WITHOUT(data, "dataset_path")}, verb_data_info},
     {"data convert", "IN OUT", "write what a file or folder of series holds in the layout of Time-300B, or as one file",

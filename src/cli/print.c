@@ -6,9 +6,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/digits.h"
 #include "util/json.h"
+#include "util/machine.h"
 
 void print_init(Print *p, FtsTask *task)
 {
@@ -107,6 +109,29 @@ static void step(Print *p, const FtsEvent *ev)
     bar_step(&p->bar, ev);
 }
 
+/* Where there is no terminal for a bar, a line every ten seconds. */
+static void progress(Print *p, const FtsEvent *ev)
+{
+    double now = machine_seconds();
+    bar_step(&p->bar, ev);
+    if (p->bar.on || now - p->told < 10) return;
+    if (p->told > 0) say(p, "%s: %" PRId64 " of %" PRId64 " MiB", ev->name, ev->step, ev->steps);
+    p->told = now;
+}
+
+/* Only a person at a terminal is asked. */
+static void question(Print *p, const FtsEvent *ev)
+{
+    char line[64] = "";
+    bar_clear(&p->bar);
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+        say(p, "%s Yes, as nobody is there to ask", ev->text);
+        return;
+    }
+    fprintf(stderr, "foundationts: %s [y/N] ", ev->text);
+    if (!fgets(line, sizeof line, stdin) || (*line != 'y' && *line != 'Y')) fts_task_stop(p->task);
+}
+
 static void checkpoint(Print *p, const FtsEvent *ev)
 {
     p->saved = ev->step;
@@ -146,8 +171,9 @@ void print_event(void *print, const FtsEvent *ev)
     switch (ev->kind) {
     case FTS_EVENT_ANSWER:     answer(p, "%s", ev->text); break;
     case FTS_EVENT_NOTICE:     say(p, "%s", ev->text); break;
+    case FTS_EVENT_QUESTION:   question(p, ev); break;
     case FTS_EVENT_START:      start(p, ev); break;
-    case FTS_EVENT_STEP:       step(p, ev); break;
+    case FTS_EVENT_STEP:       if (ev->name) progress(p, ev); else step(p, ev); break;
     case FTS_EVENT_BASELINE:   answer(p, "%s_baseline repeat_last mae=%.4f mse=%.4f", ev->name, ev->mae, ev->mse); break;
     case FTS_EVENT_VALIDATION: answer(p, "%s step=%" PRId64 " pred=%.4f aux=%.4f mae=%.4f mse=%.4f", ev->name, ev->step, ev->pred, ev->aux, ev->mae, ev->mse); break;
     case FTS_EVENT_EXPERTS:    break;

@@ -13,6 +13,7 @@ typedef struct Print {
     int      perf;                     /* --log-perf-metrics, as the run's settings say */
     int      running;                  /* a run has begun, so that asking it to stop makes sense */
     int      stopped, broken;          /* the run ended because it was asked to; errno of stdout */
+    double   told;                     /* when progress was last told in words */
     int64_t  step, steps, saved;       /* where the run is; the step of the newest checkpoint, -1: none */
     char     run[4096], folder[4096];  /* of the run and of its newest checkpoint */
 } Print;

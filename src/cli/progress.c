@@ -45,8 +45,8 @@ int bar_text(char *out, size_t size, const FtsEvent *step, int width)
     if (step->loss > 0) snprintf(loss, sizeof loss, "  loss %.4f", step->loss);
     if (step->tokens_per_s > 0) snprintf(speed, sizeof speed, "  %s tokens/s", digits(step->tokens_per_s).text);
     if (step->eta_s > 0) time_text(left, sizeof left, step->eta_s);
-    int n = snprintf(out, size, "[%s] %3d%%  %" PRId64 "/%" PRId64 "%s%s%s%s%s", blocks, (int)(100 * share), step->step, step->steps,
-                     loss, speed, *left ? "  " : "", left, *left ? " left" : "");
+    int n = snprintf(out, size, "[%s] %3d%%  %" PRId64 "/%" PRId64 "%s%s%s%s%s%s", blocks, (int)(100 * share), step->step, step->steps,
+                     step->name ? " MiB" : "", loss, speed, *left ? "  " : "", left, *left ? " left" : "");
     if (n >= (int)size) n = (int)size - 1;
     if (n > width) n = width;
     out[n] = 0;

@@ -54,27 +54,6 @@ const Opt *opt_find(const OptSet *set, int nset, const char *name, const OptSet 
     return o && o->kind == OPT_FLAG ? o : NULL;
 }
 
-/* Levenshtein's distance, one row at a time; names of 64 and more are nobody's neighbour. */
-static int distance(const char *a, const char *b)
-{
-    int row[NAME_MAX_SHOWN + 1];
-    size_t n = strlen(a), m = strlen(b);
-    if (n > NAME_MAX_SHOWN || m > NAME_MAX_SHOWN) return NAME_MAX_SHOWN;
-    for (size_t k = 0; k <= m; k++) row[k] = (int)k;
-    for (size_t i = 1; i <= n; i++) {
-        int corner = row[0];
-        row[0] = (int)i;
-        for (size_t k = 1; k <= m; k++) {
-            int best = corner + (a[i - 1] != b[k - 1]);
-            if (row[k] + 1 < best) best = row[k] + 1;
-            if (row[k - 1] + 1 < best) best = row[k - 1] + 1;
-            corner = row[k];
-            row[k] = best;
-        }
-    }
-    return row[m];
-}
-
 typedef struct Guess { char name[NAME_MAX_SHOWN + 4]; int distance; } Guess;
 
 static void consider(Guess *g, const char *asked, const char *no, const Opt *o)
@@ -82,7 +61,7 @@ static void consider(Guess *g, const char *asked, const char *no, const Opt *o)
     char flag[NAME_MAX_SHOWN], name[sizeof g->name];
     opt_flag(o, flag, sizeof flag);
     snprintf(name, sizeof name, "%s%s", no, flag);
-    int d = distance(asked, name);
+    int d = str_distance(asked, name);
     if (d >= g->distance) return;
     g->distance = d;
     memcpy(g->name, name, sizeof name);

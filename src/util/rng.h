@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* Streams: one per use, so that no two uses share numbers. */
-enum { RNG_INIT = 1, RNG_SPLIT, RNG_PASS, RNG_OOD, RNG_SYNTH, RNG_TEST };
+enum { RNG_INIT = 1, RNG_SPLIT, RNG_PASS, RNG_OOD, RNG_SYNTH, RNG_TEST, RNG_RETRY };
 
 void   rng_block(uint64_t seed, uint64_t stream, uint64_t block, uint32_t out[4]);
 double rng_uniform(uint64_t seed, uint64_t stream, uint64_t i);      /* [0, 1), 53 bits */

@@ -46,3 +46,26 @@ void str_free(Str *s)
     free(s->p);
     *s = (Str){0};
 }
+
+enum { LONGEST = 128 };
+
+/* Levenshtein's distance, one row at a time; texts of more than LONGEST are nobody's neighbour. */
+int str_distance(const char *a, const char *b)
+{
+    int row[LONGEST + 1];
+    size_t n = strlen(a), m = strlen(b);
+    if (n > LONGEST || m > LONGEST) return LONGEST;
+    for (size_t k = 0; k <= m; k++) row[k] = (int)k;
+    for (size_t i = 1; i <= n; i++) {
+        int corner = row[0];
+        row[0] = (int)i;
+        for (size_t k = 1; k <= m; k++) {
+            int best = corner + (a[i - 1] != b[k - 1]);
+            if (row[k] + 1 < best) best = row[k] + 1;
+            if (row[k - 1] + 1 < best) best = row[k - 1] + 1;
+            corner = row[k];
+            row[k] = best;
+        }
+    }
+    return row[m];
+}

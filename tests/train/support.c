@@ -37,6 +37,7 @@ static void hear(void *user, const Event *ev)
     Trial *r = user;
     switch (ev->kind) {
     case FTS_EVENT_ANSWER:
+    case FTS_EVENT_QUESTION:
     case FTS_EVENT_NOTICE: str_addf(&r->words, "%s\n", ev->text); break;
     case FTS_EVENT_STEP:
         if (r->nstep < 4096) r->loss[r->nstep++] = ev->loss;
