@@ -11,6 +11,7 @@
 const Format *const formats[] = {
     &format_bin,
     &format_jsonl,
+    &format_json,
 };
 const int nformats = sizeof formats / sizeof *formats;
 

@@ -32,6 +32,7 @@ struct Source {
 
 extern const Format format_bin;
 extern const Format format_jsonl;
+extern const Format format_json;
 extern const Format *const formats[];
 extern const int nformats;
 
