@@ -72,6 +72,7 @@ void task_clear_list(const OptSet *in, const Opt *o);
 int verb_train(FtsTask *t, Err *e);
 int verb_data_info(FtsTask *t, Err *e);
 int verb_data_download(FtsTask *t, Err *e);
+int verb_data_check(FtsTask *t, Err *e);
 int verb_data_convert(FtsTask *t, Err *e);
 int verb_data_synth(FtsTask *t, Err *e);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/task.h"
+#include "data/check.h"
 #include "data/info.h"
 #include "util/machine.h"
 
@@ -63,4 +64,12 @@ int verb_data_convert(FtsTask *t, Err *e)
 int verb_data_download(FtsTask *t, Err *e)
 {
     return hub_download(&(HubSpec){.opts = &t->s.hub, .events = t->events, .stop = &t->stop, .pause_s = 1}, e);
+}
+
+int verb_data_check(FtsTask *t, Err *e)
+{
+    OptList paths = {.item = {t->operand[0]}, .n = 1};
+    int64_t defects;
+    if (data_check(&paths, &t->events, &defects, e)) return -1;
+    return defects ? err_set(e, FTS_FORMAT, "%s: %" PRId64 " defect%s, see above", t->operand[0], defects, defects == 1 ? "" : "s") : 0;
 }

@@ -28,6 +28,8 @@ const Verb verbs[] = {
      {TABLE(hub)}, verb_data_download},
     {"data info", "PATH", "say what a file or folder of series holds",
      {TABLE(info), TABLE_WITHOUT(data, "dataset_path")}, verb_data_info},
+    {"data check", "PATH", "read everything below a path and tell each defect",
+     {{0}}, verb_data_check},
     {"data convert", "IN OUT", "write what a file or folder of series holds in the layout of Time-300B, or as one file",
      {TABLE(convert)}, verb_data_convert},
     {"data synth", "OUT", "write synthetic series into a new folder, in the layout of Time-300B",

@@ -12,6 +12,7 @@ static const char top[] =
     "  train                train a model on series, with validation, checkpoints and logs\n"
     "  data download        fetch folders of Time-300B from the Hugging Face Hub\n"
     "  data info PATH       say what a file or folder of series holds\n"
+    "  data check PATH      read everything below a path and tell each defect\n"
     "  data convert IN OUT  write what a file or folder of series holds in the layout of Time-300B, or as one file\n"
     "  data synth OUT       write synthetic series into a new folder, in the layout of Time-300B\n"
     "\n"
@@ -24,6 +25,7 @@ static const char data_help[] =
     "Verbs:\n"
     "  data download        fetch folders of Time-300B from the Hugging Face Hub\n"
     "  data info PATH       say what a file or folder of series holds\n"
+    "  data check PATH      read everything below a path and tell each defect\n"
     "  data convert IN OUT  write what a file or folder of series holds in the layout of Time-300B, or as one file\n"
     "  data synth OUT       write synthetic series into a new folder, in the layout of Time-300B\n";
 
@@ -87,8 +89,8 @@ TEST(cli_version)
 TEST(cli_wrong_usage_is_status_2_and_one_line)
 {
     static const struct { const char *args, *says; } wrong[] = {
-        {"trian", "foundationts: unknown verb 'trian', there are: train, data download, data info, data convert, data synth"},
-        {"forecast --model x", "foundationts: unknown verb 'forecast', there are: train, data download, data info, data convert, data synth"},
+        {"trian", "foundationts: unknown verb 'trian', there are: train, data download, data info, data check, data convert, data synth"},
+        {"forecast --model x", "foundationts: unknown verb 'forecast', there are: train, data download, data info, data check, data convert, data synth"},
         {"--batch-size 3 train", "foundationts: --batch-size stands where a verb is expected (see foundationts --help)"},
         {"train --batch-sise 3", "foundationts: unknown option --batch-sise: did you mean --batch-size?"},
         {"train --zzz", "foundationts: unknown option --zzz (see --help)"},
