@@ -107,6 +107,7 @@ static int plan_memory(Run *r, Err *e)
 int run_plan(Run *r, const TrainSpec *s, Err *e)
 {
     *r = (Run){.spec = s, .o = s->train, .steps = facts_steps(s->train), .started = machine_seconds(), .checkpoints = {.lock = -1}};
+    if (r->o->resume_checkpoint && r->o->init_from) return err_set(e, FTS_USAGE, "--resume-checkpoint and --init-from: a run either continues or begins");
     if (config_from_opts(&r->c, s->model, e) || open_data(r, e)) return -1;
     make_streams(r);
     if (open_device(r, e) || plan_memory(r, e)) return -1;
@@ -119,7 +120,7 @@ static int open_checkpoints(Run *r, Err *e)
 {
     r->checkpoints = (Checkpoints){.dir = r->o->checkpoint_dir, .keep = r->o->keep_checkpoints, .aux_weight = r->o->aux_loss_weight, .facts = &r->facts,
                                    .settings = r->spec->settings ? r->spec->settings : "{}", .backend = r->backend};
-    return checkpoints_open(&r->checkpoints, e);
+    return checkpoints_open(&r->checkpoints, e) ? err_wrap(e, "--checkpoint-dir") : 0;
 }
 
 static int load_weights(Run *r, Err *e)
@@ -132,7 +133,7 @@ static int load_weights(Run *r, Err *e)
         if (!bad) event_say(&r->spec->events, FTS_EVENT_NOTICE, "%s", notice.p);
     } else {
         if (r->o->checkpoint_every && checkpoints_exist(&r->checkpoints))
-            event_say(&r->spec->events, FTS_EVENT_NOTICE, "%s holds checkpoints of an earlier run, which this one replaces; --resume-checkpoint latest would continue it", r->o->checkpoint_dir);
+            event_say(&r->spec->events, FTS_EVENT_NOTICE, "%s holds checkpoints of an earlier run: those of the same or an earlier step are replaced or thinned out, later ones stay; --resume-checkpoint latest would continue it", r->o->checkpoint_dir);
         model_init(r->m, (uint64_t)r->o->seed);
         if (r->o->init_from) bad = checkpoint_init(r->m, r->o->init_from, e);
     }
@@ -173,7 +174,6 @@ static int open_model(Run *r, Err *e)
 int run_open(Run *r, Err *e)
 {
     double peak;
-    if (r->o->resume_checkpoint && r->o->init_from) return err_set(e, FTS_USAGE, "--resume-checkpoint and --init-from: a run either continues or begins");
     if (open_model(r, e) || open_checkpoints(r, e) || load_weights(r, e) || write_settings(r, e) || measure_peak(r, &peak, e)) return -1;
     feed_init(&r->feed, &r->c, r->memory.tokens, r->o->micro_batch_size);
     if (loader_open(&r->loader, &r->train, r->progress.step, (int)r->o->num_workers, (int)r->o->prefetch_factor, e)) return -1;

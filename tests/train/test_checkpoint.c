@@ -159,7 +159,7 @@ TEST(train_checkpoint_of_a_new_run_in_an_old_folder)
     SET(&r, "seed", "7", "keep-checkpoints", "1", "hidden-size", "8", "n-decoder-layers", "1");
     r.stop_at = 8;
     OK(trial_run(&r, &e));
-    CHECK(has_line(&r.words, "holds checkpoints of an earlier run, which this one replaces"));
+    CHECK(has_line(&r.words, "holds checkpoints of an earlier run: those of the same or an earlier step are replaced or thinned out, later ones stay"));
     TEXT(names_in(p.out), "latest settings.json step_000008 step_000012");
     TEXT(latest(p.out), "step_000008");
     CHECK(!same_checkpoints(step(&p, 8), below(p.dir, "old8")) && same_state_too(step(&p, 12), below(p.dir, "old12")) && !hidden_in(p.out));
