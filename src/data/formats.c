@@ -12,6 +12,8 @@ const Format *const formats[] = {
     &format_bin,
     &format_jsonl,
     &format_json,
+    &format_csv,
+    &format_tsf,
 };
 const int nformats = sizeof formats / sizeof *formats;
 

@@ -33,6 +33,8 @@ struct Source {
 extern const Format format_bin;
 extern const Format format_jsonl;
 extern const Format format_json;
+extern const Format format_csv;
+extern const Format format_tsf;
 extern const Format *const formats[];
 extern const int nformats;
 

@@ -27,6 +27,7 @@ TEST(check_tells_every_defect_and_goes_on)
     put_text(dir, "a.jsonl", "[1, Infinity, -Infinity, 2, null]\n[]\n[Infinity]\n");
     put_text(dir, "b.jsonl", "[1]\n[1,\n");
     put_text(dir, "c/meta.json", "{}");
+    put_text(dir, "c/data-1-of-1.bin", "");
     put_text(dir, "d.jsonl", "[1, 2]\n");
     int64_t defects = check(dir, &said);
     snprintf(want, sizeof want, "a.jsonl: series 0, point 1: 2 infinite points\na.jsonl: series 1: no points\na.jsonl: series 2, point 0: 1 infinite point\n"

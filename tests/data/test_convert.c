@@ -109,6 +109,7 @@ TEST(convert_to_a_table_has_a_row_a_series)
     put_text(dir, "in.jsonl", "[1, 2.5]\n[]\n[null, -3e30, 0.1]\n");
     OK(convert(path_to(dir, "in.jsonl"), path_to(dir, "out.csv"), 2, 0, &e));
     CHECK(holds(path_to(dir, "out.csv"), "V1,V2,V3,V4\n0,1,2.5\n1\n2,NaN,-3e+30,0.1\n"));
+    CHECK(same_data(path_to(dir, "in.jsonl"), path_to(dir, "out.csv"), NULL));
 }
 
 TEST(convert_to_npy_writes_what_numpy_writes)
