@@ -116,16 +116,17 @@ static int try_once(Fetch *t, Reply *r, Err *e)
     return wait_transient(r) ? 1 : -1;
 }
 
-/* Until every byte is there. As long as some come, patience starts anew. */
+/* Until every byte is there. As long as it gets further than ever before, patience starts anew. */
 static int get_all(Fetch *t, Err *e)
 {
     Reply *r = calloc(1, sizeof *r);
+    int64_t best = t->have;
     int attempt = 1, more = r ? 1 : err_nomem(e, sizeof *r, "a request");
     while (more > 0) {
-        int64_t before = t->have;
         more = try_once(t, r, e);
         if (more <= 0) break;
-        attempt = t->have > before ? 1 : attempt + 1;
+        attempt = t->have > best ? 1 : attempt + 1;
+        if (t->have > best) best = t->have;
         if (attempt > ATTEMPTS || wait_again(t->h->wait, r, attempt, t->h->pause_s, e)) more = -1;
     }
     free(r);
@@ -150,8 +151,8 @@ int fetch_file(Hub *h, const char *dir, const RepoFile *f, FetchProgress *progre
     if (t.fd < 0) return err_errno(e, errno, t.part);
     int taken = flock(t.fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;     /* a file system without locks is taken at its word */
     int bad = taken ? err_set(e, FTS_IO, "another download is writing it") : take_up(&t, e) || get_right(&t, e);
+    if (!bad) bad = store_publish(dir, f, h->commit, e);                     /* while the lock is held */
     digest_close(&t.digest);
-    if (close(t.fd) && !bad) bad = err_errno(e, errno, t.part);
-    if (bad || store_publish(dir, f, h->commit, e)) return err_wrap(e, "%s", f->path);
-    return 0;
+    close(t.fd);
+    return bad ? err_wrap(e, "%s", f->path) : 0;
 }

@@ -7,9 +7,8 @@
 
 #include "hub/digest.h"
 #include "hub/wait.h"
+#include "util/hash.h"
 #include "util/json.h"
-
-enum { PAGES = 20000 };                  /* of a thousand entries each: more than any repository may have */
 
 /* A text of JSON from the Hub, asked for again while that may help. */
 static int get_json(Hub *h, const char *url, const char *what, Str *body, Reply *r, Err *e)
@@ -150,18 +149,30 @@ static int next_url(const Hub *h, const char *link, Str *url)
     return 1;
 }
 
+/* A page that was asked for before. seen: hashes of the addresses so far. */
+static int asked_before(Str *seen, const char *url)
+{
+    uint64_t h = hash_add(HASH_START, url, strlen(url)), old;
+    for (size_t at = 0; at < seen->n; at += sizeof old) {
+        memcpy(&old, seen->p + at, sizeof old);
+        if (old == h) return 1;
+    }
+    str_add(seen, &h, sizeof h);
+    return 0;
+}
+
 static int all_pages(Hub *h, RepoList *l, Str *url, Str *body, Err *e)
 {
     Reply *r = malloc(sizeof *r);
+    Str seen = {0};
     int bad = r ? 0 : err_nomem(e, sizeof *r, "a request"), more = 1;
-    for (int page = 1; !bad && more; page++) {
-        bad = str_ok(url, e) || get_json(h, url->p, h->repo, body, r, e) || list_page(l, body->p, body->n, e);
-        Str last = *url;
-        *url = (Str){0};
+    while (!bad && more) {
+        if (str_ok(url, e) || str_ok(&seen, e)) bad = -1;
+        else if (asked_before(&seen, url->p)) bad = err_set(e, FTS_NET, "%s: the list of files goes round in circles", h->repo);
+        else bad = get_json(h, url->p, h->repo, body, r, e) || list_page(l, body->p, body->n, e);
         more = !bad && next_url(h, r->link, url);
-        if (more && (!strcmp(last.p, url->p) || page == PAGES)) bad = err_set(e, FTS_NET, "%s: the list of files goes round in circles", h->repo);
-        str_free(&last);
     }
+    str_free(&seen);
     free(r);
     return bad;
 }

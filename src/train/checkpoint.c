@@ -92,8 +92,11 @@ static int publish(const char *from, const char *to, const char *aside, Err *e)
     if (!renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE)) return dir_remove(from, e);
     if (errno != EINVAL && errno != ENOSYS) return err_errno(e, errno, to);
     if (dir_remove(aside, e)) return -1;
-    if (rename(to, aside) || rename(from, to)) return err_errno(e, errno, to);
-    return dir_remove(aside, e);
+    if (rename(to, aside)) return err_errno(e, errno, to);
+    if (!rename(from, to)) return dir_remove(aside, e);
+    int why = errno;
+    if (rename(aside, to)) return err_errno(e, why, aside);         /* it cannot go back: then say where it is */
+    return err_errno(e, why, to);
 }
 
 static int link_latest(const Checkpoints *k, const char *name, Err *e)
