@@ -13,7 +13,6 @@ need = $(if $(shell pkg-config --exists $(1) && echo yes),,$(error $(1) was not 
 ifeq ($(filter clean check,$(MAKECMDGOALS)),)
 $(if $(shell command -v pkg-config),,$(error pkg-config was not found: install pkg-config, or run script/setup))
 $(call need,openblas,libopenblas-dev)
-$(call need,zlib,zlib1g-dev)
 $(call need,libcurl,libcurl4-openssl-dev)
 $(call need,libcrypto,libssl-dev)
 ifdef CUDA
@@ -27,7 +26,7 @@ WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-proto
 OPT     ?= -O2
 # No contraction: a product and a sum are fused only where the code says so, or results would differ between compilers.
 CFLAGS  += -std=c11 -D_GNU_SOURCE $(OPT) -g $(WARN) -Iinclude -Isrc -fvisibility=hidden -fPIC -pthread -ffp-contract=off -MMD -MP
-LDLIBS  += $(BLAS_LIBS) -lcurl -lcrypto -lz -lm -pthread
+LDLIBS  += $(BLAS_LIBS) -lcurl -lcrypto -lm -pthread
 ifdef SAN
 CFLAGS  += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
