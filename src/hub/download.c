@@ -39,7 +39,6 @@ typedef struct Download {
 } Download;
 
 static int stop_asked(const Download *d) { return d->s->stop && atomic_load(d->s->stop); }
-static int stopped(Err *e) { return err_set(e, FTS_STOPPED, "stopped; what is there is kept, and the same command goes on"); }
 
 /* As the Hub allows them: the name becomes part of an address. */
 static int check_repo(const char *repo, Err *e)
@@ -117,7 +116,7 @@ static int fetch_all(Download *d, Err *e)
     if (!n && want) work(d);                            /* without a thread of its own it still works */
     for (int i = 0; i < n; i++) pthread_join(thread[i], NULL);
     if (d->failed) *e = d->err;
-    return d->failed ? -1 : stop_asked(d) && d->done < d->list.n ? stopped(e) : 0;
+    return d->failed ? -1 : d->done < d->list.n ? http_stopped(d->s->stop, e) : 0;
 }
 
 static int dry_run(const Download *d)

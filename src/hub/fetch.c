@@ -46,7 +46,7 @@ static int take_up(Fetch *t, Err *e)
         if (n < 0) bad = err_errno(e, errno, t->part);
         else if (n) bad = digest_add(&t->digest, block, (size_t)n, e);
         t->have += n > 0 ? n : 0;
-        if (!bad && t->h->http.stop && atomic_load(t->h->http.stop)) bad = err_set(e, FTS_STOPPED, "stopped; what is there is kept, and the same command goes on");
+        if (!bad) bad = http_stopped(t->h->http.stop, e);
     }
     free(block);
     if (!bad) t->progress(t->user, t->have);

@@ -132,10 +132,15 @@ static void find_said(Hop *hop)
     if (!*hop->r->said && from) keep(hop->r->said, sizeof hop->r->said, from + 1, strcspn(from + 1, "\""));
 }
 
+int http_stopped(const atomic_int *stop, Err *e)
+{
+    return stop && atomic_load(stop) ? err_set(e, FTS_STOPPED, "stopped; what is there is kept, and the same command goes on") : 0;
+}
+
 static int transfer_error(const Hop *hop, CURLcode code, Err *e)
 {
     if (hop->failed) return -1;                                     /* the sink said why */
-    if (code == CURLE_ABORTED_BY_CALLBACK) return err_set(e, FTS_STOPPED, "stopped; what is there is kept, and the same command goes on");
+    if (code == CURLE_ABORTED_BY_CALLBACK) return http_stopped(hop->h->stop, e);
     return err_set(e, FTS_NET, "%s", code == CURLE_OPERATION_TIMEDOUT ? "no byte came for too long" : curl_easy_strerror(code));
 }
 

@@ -31,6 +31,7 @@ int  http_get(Http *h, const char *url, int64_t from, HttpSink *sink, void *user
 int  http_text(Http *h, const char *url, Str *body, Reply *r, Err *e);       /* the same into a text of up to 64 MiB */
 void http_quote(Str *to, const char *text, const char *safe);               /* percent-encodes all but letters, digits, "_.-~" and `safe` */
 
+int  http_stopped(const atomic_int *stop, Err *e);                           /* -1 with the sentence for it if the run is to stop; stop NULL: never */
 /* Sums up why an answer is no success. */
 int  http_refused(const Reply *r, const char *what, Err *e);
 

@@ -67,16 +67,11 @@ static int note(const char *dir, const RepoFile *f, const char *commit, Err *e)
     return cache_path(&path, dir, f->path, ".metadata", e) || store_parents(path.p, e) || file_write(path.p, text, (size_t)n, e) ? -1 : 0;
 }
 
-static int stopped(const atomic_int *stop, Err *e)
-{
-    return stop && atomic_load(stop) ? err_set(e, FTS_STOPPED, "stopped; what is there is kept, and the same command goes on") : 0;
-}
-
 static int hash_file(FILE *in, Digest *d, const atomic_int *stop, Err *e)
 {
     char *block = malloc(READ_AT_ONCE);
     int bad = block ? 0 : err_nomem(e, READ_AT_ONCE, "hashing a file");
-    for (size_t n; !bad && (n = fread(block, 1, READ_AT_ONCE, in)) > 0;) bad = digest_add(d, block, n, e) || stopped(stop, e);
+    for (size_t n; !bad && (n = fread(block, 1, READ_AT_ONCE, in)) > 0;) bad = digest_add(d, block, n, e) || http_stopped(stop, e);
     free(block);
     return bad;
 }

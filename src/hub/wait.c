@@ -31,20 +31,14 @@ double wait_asked(const Reply *r)
     return s < 0 ? 0 : s < PATIENCE ? s : PATIENCE;
 }
 
-static int stopped(const Wait *w, Err *e)
-{
-    if (!w->stop || !atomic_load(w->stop)) return 0;
-    return err_set(e, FTS_STOPPED, "stopped; what is there is kept, and the same command goes on");
-}
-
 static int sleep_until(const Wait *w, double until, Err *e)
 {
     for (double left; (left = until - machine_seconds()) > 0;) {
         struct timespec t = {0, (long)(1e9 * (left < 0.1 ? left : 0.1))};
-        if (stopped(w, e)) return -1;
+        if (http_stopped(w->stop, e)) return -1;
         nanosleep(&t, NULL);
     }
-    return stopped(w, e);
+    return http_stopped(w->stop, e);
 }
 
 int wait_turn(Wait *w, Err *e)

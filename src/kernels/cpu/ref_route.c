@@ -90,7 +90,7 @@ void ref_dispatch(Backend *b, Route *r, const Balance *s, const Input *in)
     }
     for (int c = 0; c < in->nchunk; c++) {
         for (int i = in->chunk[c] * r->K; i < in->chunk[c + 1] * r->K; i++) {
-            int e = r->expert[i], to = start[e * in->nchunk + c]++;          /* for now where the next row goes */
+            int e = r->expert[i], to = start[e * in->nchunk + c]++;          /* counts up: where the next row goes */
             r->row[i] = to;
             r->routed.token[to] = i / r->K;
             r->routed.scale[to] = r->prob[(size_t)(i / r->K) * (size_t)r->E + (size_t)e];
