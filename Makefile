@@ -75,6 +75,9 @@ $(BUILD)/%.o: %.c
 
 # Everything that a test run needs, so that it can be built in parallel before the tests run one after the other.
 build-tests: $(BUILD)/tests.exe $(BUILD)/foundationts
+$(BUILD)/bench/data.exe: $(BUILD)/bench/data.o $(LIBOBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+bench-data: $(BUILD)/bench/data.exe
 tsan:
 	$(MAKE) TSAN=1 test ONLY="par_ loader train_threads"
 # FUZZ="SECONDS [NAME ...]"
@@ -96,5 +99,5 @@ uninstall:
 
 clean:
 	rm -rf build
-.PHONY: all test check clean build-tests tsan fuzz install uninstall
--include $(OBJ:.o=.d)
+.PHONY: all test check clean build-tests bench-data tsan fuzz install uninstall
+-include $(OBJ:.o=.d) $(BUILD)/bench/data.d

@@ -23,7 +23,18 @@ static void *zeroed(int64_t n, size_t size, Err *e)
     return p;
 }
 
-static int64_t windows_of(const Dataset *d, int64_t points)
+int64_t last_at_or_before(const int64_t *first, int64_t n, int64_t x)
+{
+    int64_t low = 0, high = n;
+    while (high - low > 1) {
+        int64_t mid = low + (high - low) / 2;
+        if (first[mid] <= x) low = mid;
+        else high = mid;
+    }
+    return low;
+}
+
+int64_t windows_of(const Dataset *d, int64_t points)
 {
     if (points < d->min_points) return 0;
     return 1 + (points > d->C + 1 ? (points - d->C - 1) / d->stride : 0);
@@ -44,19 +55,35 @@ static int open_sources(Dataset *d, Err *e)
     return 0;
 }
 
+static int count_blocks(Dataset *d, Err *e)
+{
+    for (int k = 0; k < d->nsource; k++) d->blocks[k + 1] = d->blocks[k] + (d->source[k].count + SERIES_BLOCK - 1) / SERIES_BLOCK;
+    d->block = zeroed(d->blocks[d->nsource], sizeof *d->block, e);
+    return d->block ? 0 : -1;
+}
+
+static int count_source(Dataset *d, int k, Err *e)
+{
+    const Source *s = &d->source[k];
+    int64_t w = d->window[k], *block = d->block + d->blocks[k];
+    for (int64_t i = 0; i < s->count; i++) {
+        int64_t n = windows_of(d, s->length[i]);
+        if (i % SERIES_BLOCK == 0) *block++ = w;
+        if (__builtin_add_overflow(d->points, s->length[i], &d->points)) return err_set(e, FTS_FORMAT, "%s: too many points", s->path);
+        d->too_short += !n;
+        w += n;
+    }
+    d->window[k + 1] = w;
+    return 0;
+}
+
 static int count_windows(Dataset *d, Err *e)
 {
-    int64_t *w = d->window = zeroed(d->series + 1, sizeof *d->window, e);
-    if (!w) return -1;
-    for (int k = 0; k < d->nsource; k++) {
-        const Source *s = &d->source[k];
-        for (int64_t i = 0; i < s->count; i++, w++) {
-            int64_t n = windows_of(d, s->length[i]);
-            if (__builtin_add_overflow(d->points, s->length[i], &d->points)) return err_set(e, FTS_FORMAT, "%s: too many points", s->path);
-            d->too_short += !n;
-            w[1] = w[0] + n;
-        }
-    }
+    d->window = zeroed(d->nsource + 1, sizeof *d->window, e);
+    d->blocks = zeroed(d->nsource + 1, sizeof *d->blocks, e);
+    if (!d->window || !d->blocks || count_blocks(d, e)) return -1;
+    for (int k = 0; k < d->nsource; k++)
+        if (count_source(d, k, e)) return -1;
     return 0;
 }
 
@@ -65,10 +92,9 @@ static int index_make(Dataset *d, const OptList *paths, const char *exclude, Err
     if (d->C + 1 < d->min_points)
         return err_set(e, FTS_USAGE, "--seq-max-len %lld is too short: a window needs %lld points", (long long)d->C, (long long)d->min_points);
     if (walk_paths(&d->walk, paths, exclude, e) || open_sources(d, e) || count_windows(d, e)) return -1;
-    if (d->scaling == SCALE_NONE) return 0;
-    d->affine = zeroed(d->series, sizeof *d->affine, e);
-    d->ready = zeroed(d->series, 1, e);
-    return d->affine && d->ready ? 0 : -1;
+    for (int k = 0; k < d->nsource && d->scaling != SCALE_NONE; k++)
+        if (!d->source[k].known.kept && known_make(&d->source[k].known, d->source[k].count, e)) return -1;
+    return 0;
 }
 
 int dataset_open(Dataset **out, const OptList *paths, const char *exclude, const DataOpts *o, int64_t min_points, Err *e)
@@ -95,8 +121,8 @@ void dataset_close(Dataset *d)
     free(d->source);
     free(d->first);
     free(d->window);
-    free(d->affine);
-    free(d->ready);
+    free(d->blocks);
+    free(d->block);
     free(d);
 }
 
@@ -108,7 +134,7 @@ int64_t       dataset_ignored(const Dataset *d) { return d->walk.ignored; }
 int64_t       dataset_first(const Dataset *d, int i) { return d->first[i]; }
 int64_t       dataset_series(const Dataset *d) { return d->series; }
 int64_t       dataset_points(const Dataset *d) { return d->points; }
-int64_t       dataset_windows(const Dataset *d) { return d->window[d->series]; }
+int64_t       dataset_windows(const Dataset *d) { return d->window[d->nsource]; }
 int64_t       dataset_short(const Dataset *d) { return d->too_short; }
 int64_t       dataset_window_points(const Dataset *d) { return d->C + 1; }
 int64_t       dataset_stride(const Dataset *d) { return d->stride; }
@@ -116,8 +142,12 @@ int64_t       dataset_stride(const Dataset *d) { return d->stride; }
 int64_t dataset_series_windows(const Dataset *d, int64_t series, int64_t *first)
 {
     assert(series >= 0 && series < d->series);
-    *first = d->window[series];
-    return d->window[series + 1] - *first;
+    int k = (int)last_at_or_before(d->first, d->nsource, series);
+    const Source *s = &d->source[k];
+    int64_t own = series - d->first[k], i = own / SERIES_BLOCK * SERIES_BLOCK;
+    *first = d->block[d->blocks[k] + own / SERIES_BLOCK];
+    for (; i < own; i++) *first += windows_of(d, s->length[i]);
+    return windows_of(d, s->length[own]);
 }
 
 /* Between two segments lies at least one missing point. */
@@ -125,8 +155,8 @@ int dataset_max_segments(const Dataset *d) { return d->missing == MISSING_SPLIT 
 
 int64_t dataset_bytes(const Dataset *d)
 {
-    int64_t a_series = (int64_t)(sizeof *d->window + (d->affine ? sizeof *d->affine + 1 : 0));
-    int64_t bytes = (int64_t)sizeof *d + d->series * a_series;
+    int64_t bytes = (int64_t)sizeof *d + d->blocks[d->nsource] * (int64_t)sizeof *d->block;
+    if (d->scaling != SCALE_NONE) bytes += d->series * (int64_t)sizeof(Kept);
     for (int i = 0; i < d->nsource; i++) bytes += d->source[i].bytes + (int64_t)(sizeof *d->source + sizeof *d->walk.found + sizeof *d->first);
     return bytes;
 }

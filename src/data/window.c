@@ -11,24 +11,18 @@
 
 enum { BLOCK = 1024 };                   /* doubles on the stack: half of a small first-level cache */
 
-/* The last i with first[i] <= x, of n; several may begin at the same number, and then only the last of them has any. */
-static int64_t last_at_or_before(const int64_t *first, int64_t n, int64_t x)
-{
-    int64_t low = 0, high = n;
-    while (high - low > 1) {
-        int64_t mid = low + (high - low) / 2;
-        if (first[mid] <= x) low = mid;
-        else high = mid;
-    }
-    return low;
-}
-
 static Origin locate(const Dataset *d, int64_t w)
 {
-    int64_t series = last_at_or_before(d->window, d->series, w);
-    int source = (int)last_at_or_before(d->first, d->nsource, series);
-    return (Origin){source, series - d->first[source], (w - d->window[series]) * d->stride};
+    int k = (int)last_at_or_before(d->window, d->nsource, w);
+    const Source *s = &d->source[k];
+    int64_t blocks = d->blocks[k + 1] - d->blocks[k], b = last_at_or_before(d->block + d->blocks[k], blocks, w);
+    int64_t i = b * SERIES_BLOCK, n;
+    w -= d->block[d->blocks[k] + b];
+    while (w >= (n = windows_of(d, s->length[i]))) w -= n, i++;
+    return (Origin){k, i, w * d->stride};
 }
+
+typedef struct Affine { double shift, unit; } Affine;       /* scaled = (x - shift) / unit */
 
 static Affine affine_of(const Stat *st, Scaling scaling)
 {
@@ -36,24 +30,18 @@ static Affine affine_of(const Stat *st, Scaling scaling)
     return (Affine){scaling == SCALE_MAX ? 0 : st->mean, unit > 0 ? unit : 1};
 }
 
-/* Two threads may compute the same series at once; they store the same bits. */
+/* Two threads may compute the same series at once; they keep the same bits. */
 static int affine_get(const Dataset *d, Origin o, Affine *a, Err *e)
 {
-    int64_t i = d->first[o.source] + o.series;
+    Source *s = &d->source[o.source];
     Stat st;
     *a = (Affine){0, 1};
     if (d->scaling == SCALE_NONE) return 0;
-    Affine *kept = &d->affine[i];
-    if (__atomic_load_n(&d->ready[i], __ATOMIC_ACQUIRE)) {
-        __atomic_load(&kept->shift, &a->shift, __ATOMIC_RELAXED);
-        __atomic_load(&kept->unit, &a->unit, __ATOMIC_RELAXED);
-        return 0;
+    if (!known_get(&s->known, o.series, &st)) {
+        if (stat_compute(&st, s, o.series, e)) return -1;
+        known_put(&s->known, o.series, &st);
     }
-    if (stat_compute(&st, &d->source[o.source], o.series, e)) return -1;
     *a = affine_of(&st, d->scaling);
-    __atomic_store(&kept->shift, &a->shift, __ATOMIC_RELAXED);
-    __atomic_store(&kept->unit, &a->unit, __ATOMIC_RELAXED);
-    __atomic_store_n(&d->ready[i], 1, __ATOMIC_RELEASE);
     return 0;
 }
 

@@ -238,3 +238,34 @@ TEST(jsonl_corpus_is_refused_or_read)
     CHECK(names.n >= 3);
     names_free(&names);
 }
+
+TEST(dataset_finds_windows_among_many_series)
+{
+    enum { SERIES = 201 };
+    int64_t length[SERIES];
+    const char *dir = test_folder();
+    DataOpts o = data_settings(8, 3);
+    Dataset *d;
+    Err e = {0};
+    for (int i = 0; i < SERIES; i++) length[i] = i % 5 == 4 || (i >= 64 && i < 128) ? 1 : 2 + i % 23;
+    put_ramps(dir, "many/a", length, SERIES);
+    put_ramps(dir, "many/b", length + 60, 10);
+    put_ramps(dir, "many/c", length, SERIES);
+    o.normalization_func = SCALE_NONE;
+    OK(open_at(&d, path_to(dir, "many"), &o, 2, &e));
+    int64_t w = 0, first, cut;
+    for (int64_t k = 0; k < dataset_series(d); k++) {
+        int64_t i = k < SERIES ? k : k < SERIES + 10 ? k - SERIES + 60 : k - SERIES - 10;
+        int64_t own = k < SERIES || k >= SERIES + 10 ? i : i - 60, n = length[i] < 2 ? 0 : length[i] > 9 ? 1 + (length[i] - 9) / 3 : 1;
+        CHECK(dataset_series_windows(d, k, &first) == n && first == w);
+        for (int64_t j = 0; j < n; j++, w++) {
+            float points[9];
+            int pt[8], npt[8];
+            Origin origin[8];
+            CHECK(dataset_window(d, w, points, pt, npt, origin, &cut, &e) == 1);
+            CHECK(origin[0].series == own && origin[0].at == 3 * j && points[0] == (float)(1000 * own + 3 * j));
+        }
+    }
+    CHECK(w == dataset_windows(d));
+    dataset_close(d);
+}
