@@ -14,6 +14,7 @@ const Format *const formats[] = {
     &format_json,
     &format_csv,
     &format_tsf,
+    &format_pickle,
 };
 const int nformats = sizeof formats / sizeof *formats;
 

@@ -26,11 +26,13 @@ READER(uint8_t,  u8,   x[i])
 READER(uint16_t, u16,  x[i])
 READER(uint32_t, u32,  x[i])
 READER(uint64_t, u64,  x[i])
+READER(uint8_t,  b1,   x[i] != 0)
 
 static const NumType types[] = {
     {"float16", "f2", 2, read_f16}, {"bfloat16", "bf16", 2, read_bf16}, {"float32", "f4", 4, read_f32}, {"float64", "f8", 8, read_f64},
     {"int8", "i1", 1, read_i8}, {"int16", "i2", 2, read_i16}, {"int32", "i4", 4, read_i32}, {"int64", "i8", 8, read_i64},
     {"uint8", "u1", 1, read_u8}, {"uint16", "u2", 2, read_u16}, {"uint32", "u4", 4, read_u32}, {"uint64", "u8", 8, read_u64},
+    {"bool", "b1", 1, read_b1},
 };
 enum { NTYPES = sizeof types / sizeof *types };
 

@@ -37,6 +37,7 @@ extern const Format format_jsonl;
 extern const Format format_json;
 extern const Format format_csv;
 extern const Format format_tsf;
+extern const Format format_pickle;
 extern const Format *const formats[];
 extern const int nformats;
 

@@ -12,7 +12,7 @@
 #define META(count, dtype, files, scales) "{\"num_sequences\": " count ", \"dtype\": " dtype ", \"files\": " files ", \"scales\": " scales "}"
 #define ONE "{\"data-1-of-1.bin\": 4}"
 #define SPAN "[{\"offset\": 0, \"length\": 4}]"
-#define TYPES "float16, bfloat16, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64"
+#define TYPES "float16, bfloat16, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64, bool"
 
 static const struct { const char *text, *message; } broken[] = {
     {"", "line 1, column 1: the text ends, expected an object"},
