@@ -32,7 +32,7 @@ static int flat_error(const Flat *f, int64_t point, Err *e, const char *fmt, ...
 
 static int spend(Flat *f, int64_t n, Err *e)
 {
-    if (n >= f->left) return flat_error(f, -1, e, "the same values stand in the file so often that it comes to too many points");
+    if (n >= f->left) return flat_error(f, -1, e, "too many points or series for a file of this size: it repeats the same values");
     f->left -= n + 1;
     return 0;
 }

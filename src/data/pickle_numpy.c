@@ -13,15 +13,24 @@ static int wrong(Vm *vm, const char *what, Err *e) { return vm_error(vm, e, "%s 
 /* The class is told by the first argument; what else stands there is the same for all. */
 static int make_array(Vm *vm, const Value *arg, size_t n, Value *made, Err *e);
 
+/* In a pickle the bytes of a name may be anything: only ASCII is shown. */
+static const char *shown(Cell c, char out[32])
+{
+    cell_shown(c, out);
+    for (char *p = out; *p; p++)
+        if (*p & 0x80) *p = '?';
+    return out;
+}
+
 static int make_dtype(Vm *vm, const Value *arg, size_t n, Value *made, Err *e)
 {
-    char code[3] = "", shown[32];
+    char code[3] = "", text[32];
     if (n != 3 || (arg->kind != V_TEXT && arg->kind != V_BYTES)) return wrong(vm, "dtype", e);
-    const Node *text = node_of(&vm->pool, *arg);
-    if (text->n == 2) memcpy(code, text->bytes, 2);
+    const Node *name = node_of(&vm->pool, *arg);
+    if (name->n == 2) memcpy(code, name->bytes, 2);
     const NumType *type = numtype_find(code);
     if (!type && !value_is(&vm->pool, *arg, "O") && strcmp(code, "O4") && strcmp(code, "O8"))
-        return vm_error(vm, e, "a dtype \"%s\": read are b1, i1 to i8, u1 to u8, f2 to f8 and O", cell_shown((Cell){(const char *)text->bytes, text->n}, shown));
+        return vm_error(vm, e, "a dtype \"%s\": read are b1, i1 to i8, u1 to u8, f2 to f8 and O", shown((Cell){(const char *)name->bytes, name->n}, text));
     if (pool_add(&vm->pool, V_DTYPE, made, e)) return -1;
     node_of(&vm->pool, *made)->type = type;
     return 0;
@@ -166,7 +175,7 @@ static int unknown(Vm *vm, Cell module, Cell name, Err *e)
         size_t n = strlen(known[i].package);
         if (module.n >= n && !memcmp(module.p, known[i].package, n) && (module.n == n || module.p[n] == '.')) advice = known[i].advice;
     }
-    return vm_error(vm, e, "%s.%s is refused: %s", cell_shown(module, a), cell_shown(name, b), advice);
+    return vm_error(vm, e, "%s.%s is refused: %s", shown(module, a), shown(name, b), advice);
 }
 
 int global_find(Vm *vm, const char *module, size_t nmodule, const char *name, size_t nname, Value *v, Err *e)
