@@ -10,8 +10,16 @@ typedef int Call(Vm *vm, const Value *arg, size_t n, Value *made, Err *e);
 
 static int wrong(Vm *vm, const char *what, Err *e) { return vm_error(vm, e, "%s gets what numpy does not write", what); }
 
+enum { NDARRAY = 0 };                             /* its row in the table below */
+
 /* The class is told by the first argument; what else stands there is the same for all. */
-static int make_array(Vm *vm, const Value *arg, size_t n, Value *made, Err *e);
+static int make_array(Vm *vm, const Value *arg, size_t n, Value *made, Err *e)
+{
+    if (n != 3 || arg->kind != V_GLOBAL || arg->node != NDARRAY) return wrong(vm, "_reconstruct", e);
+    if (pool_add(&vm->pool, V_ARRAY, made, e)) return -1;
+    pool_array(&vm->pool, *made)->ndim = 1;                                  /* empty until its state comes */
+    return 0;
+}
 
 /* In a pickle the bytes of a name may be anything: only ASCII is shown. */
 static const char *shown(Cell c, char out[32])
@@ -138,7 +146,7 @@ static int make_dict(Vm *vm, const Value *arg, size_t n, Value *made, Err *e)
 }
 
 static const struct { const char *module, *name; Call *call; } globals[] = {
-    {"numpy", "ndarray", NULL},                                              /* an argument of _reconstruct */
+    [NDARRAY] = {"numpy", "ndarray", NULL},                                  /* an argument of _reconstruct */
     {"numpy", "dtype", make_dtype},
     {"numpy.core.multiarray", "_reconstruct", make_array}, {"numpy._core.multiarray", "_reconstruct", make_array},
     {"numpy.core.multiarray", "scalar", make_scalar}, {"numpy._core.multiarray", "scalar", make_scalar},
@@ -148,7 +156,7 @@ static const struct { const char *module, *name; Call *call; } globals[] = {
     {"__builtin__", "bytearray", make_bytes}, {"builtins", "bytearray", make_bytes},
     {"collections", "OrderedDict", make_dict},
 };
-enum { NDARRAY = 0, NGLOBALS = sizeof globals / sizeof *globals };
+enum { NGLOBALS = sizeof globals / sizeof *globals };
 
 /* What people save most, and what they could save instead. */
 static const struct { const char *package, *advice; } known[] = {
@@ -156,14 +164,6 @@ static const struct { const char *package, *advice; } known[] = {
     {"pandas", "an object of pandas: save its columns as a list of numpy arrays, or write a .csv"},
     {"numpy", "of numpy only plain arrays of numbers, lists of them and scalars are read"},
 };
-
-static int make_array(Vm *vm, const Value *arg, size_t n, Value *made, Err *e)
-{
-    if (n != 3 || arg->kind != V_GLOBAL || arg->node != NDARRAY) return wrong(vm, "_reconstruct", e);
-    if (pool_add(&vm->pool, V_ARRAY, made, e)) return -1;
-    pool_array(&vm->pool, *made)->ndim = 1;                                  /* empty until its state comes */
-    return 0;
-}
 
 static int is_text(const char *p, size_t n, const char *text) { return n == strlen(text) && !memcmp(p, text, n); }
 
