@@ -15,6 +15,8 @@ const Format *const formats[] = {
     &format_csv,
     &format_tsf,
     &format_pickle,
+    &format_npy,
+    &format_npygz,
 };
 const int nformats = sizeof formats / sizeof *formats;
 

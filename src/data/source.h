@@ -38,6 +38,8 @@ extern const Format format_json;
 extern const Format format_csv;
 extern const Format format_tsf;
 extern const Format format_pickle;
+extern const Format format_npy;
+extern const Format format_npygz;
 extern const Format *const formats[];
 extern const int nformats;
 
