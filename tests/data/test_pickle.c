@@ -121,6 +121,7 @@ static const struct { const char *bytes; size_t n; const char *series; } good[] 
     {BYTES("](I-12\nI01\nI00\nL-5L\nL7\nL36893488147419103232L\ne."), "[-12,1,0,-5,7,3.6893488147419103e+19]"},
     {BYTES("](\x8a\0\x8a\1\xff\x8a\2\xff\0\x8a\x09\0\0\0\0\0\0\0\x80\0\x8b\1\0\0\0\x7f" "e."), "[0,-1,255,9.2233720368547758e+18,127]"},
     {BYTES("](\x8a\x0a\1\0\x08\0\0\0\0\0\0\1\x8a\x0a\0\0\x08\0\0\0\0\0\0\1e."), "[4.7223664828696463e+21,4.7223664828696452e+21]"},          /* half of an ulp and a bit; a tie */
+    {BYTES("](\x8a\x0a\2\0\0\0\0\0\0\0\0\0\x8a\x0a\xfe\xff\xff\xff\xff\xff\xff\xff\xff\xff" "e."), "[2,-2]"},                    /* with bytes that say nothing */
     {BYTES("](F1e-05\nFinf\nF-inf\nFnan\nG\x3f\xf8\0\0\0\0\0\0\x88\x89" "e."), "[1.0000000000000001e-05,inf,-inf,nan,1.5,1,0]"},
     {BYTES("(S'target'\n](K\1ed."), "[1]"}, {BYTES("}S'seq\\x75\\145nce'\n](K\1es."), "[1]"}, {BYTES("}(Vs\\u0065quence\n](K\1eu."), "[1]"},
     {BYTES("}(V\\\\u0065\nNV\\U0001f600\xe9\nNX\6\0\0\0target)u."), "[]"},
@@ -133,7 +134,7 @@ static const struct { const char *bytes; size_t n; const char *series; } good[] 
     {BYTES(ARRAY("K\3K\0\x86", F2, "\x89", "C\0") "."), "[] [] []"}, {BYTES(ARRAY("K\0K\3\x86", F2, "\x88", "c__builtin__\nbytes\n)R") "."), ""},
     {BYTES(ARRAY("K\1\x85", F2, "\x89", "c_codecs\nencode\nX\2\0\0\0\0<X\6\0\0\0latin1\x86R") "."), "[1]"},
     {BYTES(ARRAY("K\1\x85", TYPE("u1", "|"), "\x89", "c_codecs\nencode\nX\2\0\0\0\xc3\xbfX\6\0\0\0latin1\x86R") "."), "[255]"},
-    {BYTES(ARRAY("K\2\x85", OBJECTS, "\x89", "](K\1Ne") "."), "[1,nan]"}, {BYTES(ARRAY("K\2K\1\x86", OBJECTS, "\x88", "](K\1K\2e") "."), "[1] [2]"},
+    {BYTES(ARRAY("K\2\x85", OBJECTS, "\x89", "](K\1Ne") "."), "[1,nan]"}, {BYTES(ARRAY("K\2K\2\x86", OBJECTS, "\x88", "](K\1K\2K\3K\4e") "."), "[1,2] [3,4]"},
     {BYTES(EMPTY "."), ""},
     {BYTES(ARRAY("K\1\x85", OBJECTS, "\x89", "](K\1eq\1") "q\2" "0h\1K\2a0h\2."), "[1]"},     /* the list grows behind the back of the array */
     {BYTES(BUFFER "\x96\2\0\0\0\0\0\0\0\0<" F2 "K\1\x85X\1\0\0\0CtR."), "[1]"}, {BYTES(BUFFER "C\4\1\2\3\4" TYPE("u1", "|") "K\2K\2\x86X\1\0\0\0FtR."), "[1,3] [2,4]"},
@@ -212,6 +213,8 @@ static const struct { const char *bytes; size_t n; const char *message; } broken
     {BYTES("(NNNd"), "byte 4: DICT finds a key without a value"},
     {BYTES("h\0"), "byte 0: BINGET asks for place 0, where nothing was put"},
     {BYTES("]q\1h\0"), "byte 3: BINGET asks for place 0, where nothing was put"},
+    {BYTES("]q\1.h\1."), "byte 4: BINGET asks for place 1, where nothing was put"},
+    {BYTES("M\1"), "byte 0: BININT2 wants 2 bytes, 1 are left: is the file complete?"},
     {BYTES("]r\3\0\0\0"), "byte 1: LONG_BINPUT puts a value into place 3, after 2 opcodes"},
     {BYTES("]p99999999999999999999\n"), "byte 1: PUT is followed by 1e+20, which is no place"},
     {BYTES("]p-1\n"), "byte 1: PUT is followed by -1, which is no place"},
