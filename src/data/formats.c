@@ -17,6 +17,7 @@ const Format *const formats[] = {
     &format_pickle,
     &format_npy,
     &format_npygz,
+    &format_npz,
 };
 const int nformats = sizeof formats / sizeof *formats;
 

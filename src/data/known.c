@@ -29,7 +29,7 @@ static uint64_t check_of(const Stat *s)
 
 int known_get(const Known *k, int64_t i, Stat *s)
 {
-    const Kept *r = &k->kept[i];
+    Kept *r = &k->kept[i];
     uint64_t check = __atomic_load_n(&r->check, __ATOMIC_ACQUIRE);
     if (!check) return 0;
     __atomic_load(&r->stat.mean, &s->mean, __ATOMIC_RELAXED);

@@ -40,6 +40,7 @@ extern const Format format_tsf;
 extern const Format format_pickle;
 extern const Format format_npy;
 extern const Format format_npygz;
+extern const Format format_npz;
 extern const Format *const formats[];
 extern const int nformats;
 
