@@ -41,8 +41,9 @@ int known_get(const Known *k, int64_t i, Stat *s)
 void known_put(Known *k, int64_t i, const Stat *s)
 {
     Kept *r = &k->kept[i];
-    __atomic_store(&r->stat.mean, &s->mean, __ATOMIC_RELAXED);
-    __atomic_store(&r->stat.std, &s->std, __ATOMIC_RELAXED);
-    __atomic_store(&r->stat.max_abs, &s->max_abs, __ATOMIC_RELAXED);
-    __atomic_store_n(&r->check, check_of(s), __ATOMIC_RELEASE);
+    Stat now = *s;
+    __atomic_store(&r->stat.mean, &now.mean, __ATOMIC_RELAXED);
+    __atomic_store(&r->stat.std, &now.std, __ATOMIC_RELAXED);
+    __atomic_store(&r->stat.max_abs, &now.max_abs, __ATOMIC_RELAXED);
+    __atomic_store_n(&r->check, check_of(&now), __ATOMIC_RELEASE);
 }
