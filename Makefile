@@ -59,7 +59,7 @@ $(BUILD)/libfoundationts.so: $(LIBOBJ)
 $(BUILD)/tests.exe: $(TESTOBJ) $(LIBOBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ $(LDLIBS) -o $@
 
-test: $(BUILD)/tests.exe $(if $(filter cli,$(ROOMS)),$(BUILD)/foundationts) check
+test: $(BUILD)/tests.exe $(BUILD)/docs/reader.exe $(if $(filter cli,$(ROOMS)),$(BUILD)/foundationts) check
 	FTS_PROGRAM=$(BUILD)/foundationts $(BUILD)/tests.exe $(ONLY)
 check:
 	tools/check_layers.sh
@@ -74,7 +74,10 @@ $(BUILD)/%.o: %.c
 	$(CC) $(CFLAGS) -c $< -o $@
 
 # Everything that a test run needs, so that it can be built in parallel before the tests run one after the other.
-build-tests: $(BUILD)/tests.exe $(BUILD)/foundationts
+build-tests: $(BUILD)/tests.exe $(BUILD)/docs/reader.exe $(BUILD)/foundationts
+# The example of the documentation is a program that must go on working.
+$(BUILD)/docs/reader.exe: $(BUILD)/docs/reader.o $(BUILD)/libfoundationts.a
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 $(BUILD)/bench/data.exe: $(BUILD)/bench/data.o $(LIBOBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 bench-data: $(BUILD)/bench/data.exe
@@ -100,4 +103,4 @@ uninstall:
 clean:
 	rm -rf build
 .PHONY: all test check clean build-tests bench-data tsan fuzz install uninstall
--include $(OBJ:.o=.d) $(BUILD)/bench/data.d
+-include $(OBJ:.o=.d) $(BUILD)/bench/data.d $(BUILD)/docs/reader.d

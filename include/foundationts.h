@@ -81,6 +81,37 @@ FTS_API int  fts_task_run(FtsTask *t, FtsListener listener, void *user, FtsError
 FTS_API void fts_task_stop(FtsTask *t);                                                      /* from any thread: finish the step, save, return */
 FTS_API void fts_task_close(FtsTask *t);                                                     /* NULL is fine */
 
+/* Series and windows without a task: what `train` reads, read by your own program.
+ *
+ *     FtsReader *r;
+ *     FtsReaderOptions o = {.seq_max_len = 512, .seq_stride = 512};
+ *     if (fts_reader_open(&r, "sales.csv", &o, &e)) ...
+ *     for (int64_t w = 0; w < fts_reader_windows(r); w++) { n = fts_reader_window(r, w, points, at, length, &e); ... }
+ *     fts_reader_close(r);
+ *
+ * docs/reader.c is a whole program. All functions but open and close may be called from several threads at once. */
+typedef struct FtsReader FtsReader;
+typedef struct FtsReaderOptions {
+    int64_t     seq_max_len;            /* C, points of a window, one more is read as its last target; 0: 4096 */
+    int64_t     seq_stride;             /* points between the starts of two windows of a series; 0: C */
+    int64_t     min_points;             /* a shorter series, or piece between gaps, is left out; 0: 2 */
+    const char *normalization;          /* "zero", "max" or "none"; NULL: zero */
+    const char *missing;                /* "split", "interpolate", "zero" or "error"; NULL: split */
+} FtsReaderOptions;
+
+/* path: a file of series, a folder that is a dataset, or a folder that mixes them. o NULL: every default. *r: owned, for fts_reader_close(). */
+FTS_API int     fts_reader_open(FtsReader **r, const char *path, const FtsReaderOptions *o, FtsError *e);
+FTS_API void    fts_reader_close(FtsReader *r);                                              /* NULL is fine */
+FTS_API int64_t fts_reader_series(const FtsReader *r);                                       /* how many */
+FTS_API int64_t fts_reader_length(const FtsReader *r, int64_t series);                       /* points; -1: no such series */
+/* Points [at, at+n) of a series as stored, missing ones as NaN, into out (n). */
+FTS_API int     fts_reader_read(const FtsReader *r, int64_t series, int64_t at, int64_t n, double *out, FtsError *e);
+FTS_API int64_t fts_reader_windows(const FtsReader *r);                                      /* how many */
+FTS_API int     fts_reader_max_segments(const FtsReader *r);                                 /* a window never has more */
+/* Window w, scaled, into points (C + 1). A window is cut where points are missing: segment i is points[at[i] .. +length[i]), all finite;
+ * at and length have room for fts_reader_max_segments(). Returns the number of segments, 0 is possible, or -1. */
+FTS_API int     fts_reader_window(const FtsReader *r, int64_t w, float *points, int *at, int *length, FtsError *e);
+
 /* One line about this build and machine: version, backends, CPU tier. Returns the length, as snprintf does. */
 FTS_API int  fts_describe(char *text, size_t size);
 
