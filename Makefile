@@ -67,6 +67,7 @@ check:
 
 $(BUILD)/src/kernels/cpu/base_%.o: CFLAGS += -O3
 $(BUILD)/src/kernels/cpu/avx2_%.o: CFLAGS += -mavx2 -mfma -O3
+$(BUILD)/src/data/synth_kernel.o: CFLAGS += -O3
 $(BUILD)/src/kernels/cpu/blas_%.o: CFLAGS += $(BLAS_CFLAGS)
 $(BUILD)/tests/%.o: CFLAGS += -Itests
 $(BUILD)/%.o: %.c
