@@ -57,15 +57,8 @@ void fts_reader_close(FtsReader *r)
 /* Which source, and which of its series; NULL: there is no such series. */
 static const Source *find(const FtsReader *r, int64_t series, int64_t *own)
 {
-    int k = 0;
     if (series < 0 || series >= dataset_series(r->data)) return NULL;
-    for (int high = dataset_sources(r->data); high - k > 1;) {
-        int mid = k + (high - k) / 2;
-        if (dataset_first(r->data, mid) <= series) k = mid;
-        else high = mid;
-    }
-    *own = series - dataset_first(r->data, k);
-    return dataset_source(r->data, k);
+    return dataset_source(r->data, dataset_find(r->data, series, own));
 }
 
 int64_t fts_reader_series(const FtsReader *r) { return dataset_series(r->data); }

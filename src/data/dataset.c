@@ -92,9 +92,10 @@ static int index_make(Dataset *d, const OptList *paths, const char *exclude, Err
     if (d->C + 1 < d->min_points)
         return err_set(e, FTS_USAGE, "--seq-max-len %lld is too short: a window needs %lld points", (long long)d->C, (long long)d->min_points);
     if (walk_paths(&d->walk, paths, exclude, e) || open_sources(d, e) || count_windows(d, e)) return -1;
-    for (int k = 0; k < d->nsource && d->scaling != SCALE_NONE; k++)
-        if (!d->source[k].known.kept && known_make(&d->source[k].known, d->source[k].count, e)) return -1;
-    return 0;
+    if (d->scaling == SCALE_NONE) return 0;
+    d->affine = zeroed(d->series, sizeof *d->affine, e);
+    d->ready = zeroed(d->series, 1, e);
+    return d->affine && d->ready ? 0 : -1;
 }
 
 int dataset_open(Dataset **out, const OptList *paths, const char *exclude, const DataOpts *o, int64_t min_points, Err *e)
@@ -123,6 +124,8 @@ void dataset_close(Dataset *d)
     free(d->window);
     free(d->blocks);
     free(d->block);
+    free(d->affine);
+    free(d->ready);
     free(d);
 }
 
@@ -139,12 +142,20 @@ int64_t       dataset_short(const Dataset *d) { return d->too_short; }
 int64_t       dataset_window_points(const Dataset *d) { return d->C + 1; }
 int64_t       dataset_stride(const Dataset *d) { return d->stride; }
 
+int dataset_find(const Dataset *d, int64_t series, int64_t *own)
+{
+    int k = (int)last_at_or_before(d->first, d->nsource, series);
+    *own = series - d->first[k];
+    return k;
+}
+
 int64_t dataset_series_windows(const Dataset *d, int64_t series, int64_t *first)
 {
     assert(series >= 0 && series < d->series);
-    int k = (int)last_at_or_before(d->first, d->nsource, series);
+    int64_t own;
+    int k = dataset_find(d, series, &own);
     const Source *s = &d->source[k];
-    int64_t own = series - d->first[k], i = own / SERIES_BLOCK * SERIES_BLOCK;
+    int64_t i = own / SERIES_BLOCK * SERIES_BLOCK;
     *first = d->block[d->blocks[k] + own / SERIES_BLOCK];
     for (; i < own; i++) *first += windows_of(d, s->length[i]);
     return windows_of(d, s->length[own]);
@@ -156,7 +167,7 @@ int dataset_max_segments(const Dataset *d) { return d->missing == MISSING_SPLIT 
 int64_t dataset_bytes(const Dataset *d)
 {
     int64_t bytes = (int64_t)sizeof *d + d->blocks[d->nsource] * (int64_t)sizeof *d->block;
-    if (d->scaling != SCALE_NONE) bytes += d->series * (int64_t)sizeof(Kept);
+    if (d->affine) bytes += d->series * (int64_t)(sizeof *d->affine + 1);
     for (int i = 0; i < d->nsource; i++) bytes += d->source[i].bytes + (int64_t)(sizeof *d->source + sizeof *d->walk.found + sizeof *d->first);
     return bytes;
 }

@@ -39,6 +39,7 @@ int     dataset_excluded(const Dataset *d);                          /* sources 
 int64_t dataset_ignored(const Dataset *d);                           /* files below the paths that are no data */
 int64_t dataset_first(const Dataset *d, int i);                      /* number over all sources of the first series of a source */
 int64_t dataset_series(const Dataset *d);
+int     dataset_find(const Dataset *d, int64_t series, int64_t *own);  /* of a series numbered over all sources: its source, and its number there */
 int64_t dataset_points(const Dataset *d);
 int64_t dataset_windows(const Dataset *d);
 int64_t dataset_short(const Dataset *d);                             /* series with fewer than min_points */

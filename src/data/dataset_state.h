@@ -5,6 +5,8 @@
 #include "data/dataset.h"
 #include "data/walk.h"
 
+typedef struct Affine { double shift, unit; } Affine;       /* scaled = (x - shift) / unit */
+
 /* The number of a window is found by halving: first among sources, then among blocks of a source's series, then one by one.
  * A number for each series would be the largest thing in memory, and to make it would be most of the time to open. */
 enum { SERIES_BLOCK = 64 };
@@ -21,6 +23,9 @@ struct Dataset {
     int64_t  C, stride, min_points;
     Scaling  scaling;
     Missing  missing;
+    /* Filled on first touch by whoever comes first, with atomic stores; the ready byte says that both numbers are there. */
+    Affine        *affine;               /* (series), NULL with SCALE_NONE */
+    unsigned char *ready;                /* (series) */
 };
 
 /* The last i with first[i] <= x, of n; several may begin at the same number, and then only the last of them has any. */

@@ -62,7 +62,6 @@ int source_open(Source *s, const Format *f, const char *path, Err *e)
 
 void source_close(Source *s)
 {
-    known_close(&s->known);
     if (s->format) s->format->close(s);
     free(s->length);
     free(s->path);

@@ -158,20 +158,8 @@ int npy_whole(const Npy *a, size_t n, Err *e)
 
 void npy_read(const Npy *a, const unsigned char *data, int64_t row, int64_t at, int64_t n, double *out)
 {
-    _Alignas(8) unsigned char block[BLOCK * 8];
-    int size = a->type->size;
-    int64_t first = a->fortran ? at * a->rows + row : row * a->points + at, step = a->fortran ? a->rows : 1;
-    const unsigned char *from = data + first * size;
-    if (step == 1 && !a->swapped && (uintptr_t)from % (uintptr_t)size == 0) {
-        a->type->read(out, from, n);
-        return;
-    }
-    for (int64_t done = 0; done < n; done += BLOCK) {
-        int64_t m = n - done < BLOCK ? n - done : BLOCK;
-        for (int64_t i = 0; i < m; i++)
-            for (int k = 0; k < size; k++) block[i * size + k] = from[(done + i) * step * size + (a->swapped ? size - 1 - k : k)];
-        a->type->read(out + done, block, m);
-    }
+    int64_t first = a->fortran ? at * a->rows + row : row * a->points + at;
+    numtype_read(a->type, a->swapped, data + first * a->type->size, a->fortran ? a->rows : 1, n, out);
 }
 
 int npy_decode(Decoded *d, const void *bytes, size_t n, Err *e)
@@ -181,7 +169,7 @@ int npy_decode(Decoded *d, const void *bytes, size_t n, Err *e)
     size_t used;
     if (npy_head(&a, bytes, n, e) || npy_whole(&a, n, e)) return -1;
     const unsigned char *data = (const unsigned char *)bytes + a.at;
-    if (!a.type) return pickle_decode_one(d, data, n - a.at, &used, e);
+    if (!a.type) return pickle_decode_one(d, data, n - a.at, &used, e) ? err_wrap(e, "the pickle behind the header") : 0;
     for (int64_t row = 0; row < a.rows; row++) {
         if (decoded_series(d, e)) return -1;
         for (int64_t at = 0; at < a.points; at += BLOCK) {

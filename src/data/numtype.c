@@ -36,6 +36,23 @@ static const NumType types[] = {
 };
 enum { NTYPES = sizeof types / sizeof *types };
 
+void numtype_read(const NumType *t, int swapped, const unsigned char *from, int64_t step, int64_t n, double *out)
+{
+    enum { BLOCK = 512 };
+    _Alignas(8) unsigned char block[BLOCK * 8];
+    int size = t->size;
+    if (step == 1 && !swapped && (uintptr_t)from % (uintptr_t)size == 0) {
+        t->read(out, from, n);
+        return;
+    }
+    for (int64_t done = 0; done < n; done += BLOCK) {
+        int64_t m = n - done < BLOCK ? n - done : BLOCK;
+        for (int64_t i = 0; i < m; i++)
+            for (int k = 0; k < size; k++) block[i * size + k] = from[(done + i) * step * size + (swapped ? size - 1 - k : k)];
+        t->read(out + done, block, m);
+    }
+}
+
 const NumType *numtype_find(const char *text)
 {
     if (*text == '<' || *text == '=' || *text == '|') text++;

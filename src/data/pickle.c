@@ -9,7 +9,7 @@
 
 /* A value that stands in many places is read in each. That grows with the square of the file, so it is held to what an
  * honest file may come to: 16M points and 16 more for each byte. */
-enum { POINTS_FREE = 1 << 24, POINTS_A_BYTE = 16 };
+enum { POINTS_FREE = 1 << 24, POINTS_A_BYTE = 16, BLOCK = 512 };
 
 typedef struct Flat {
     Decoded    *d;
@@ -53,12 +53,12 @@ static int numbers(Flat *f, const Value *item, int64_t n, Err *e)
 /* n elements of an array, each `step` behind the last. */
 static int elements(Flat *f, const Array *a, int64_t at, int64_t step, int64_t n, Err *e)
 {
-    double x[ARRAY_BLOCK];
+    double x[BLOCK];
     if (!a->type) return numbers(f, a->count ? node_of(f->pool, a->list)->item + at : NULL, n, e);
     if (begin(f, n, e)) return -1;
-    for (int64_t done = 0; done < n; done += ARRAY_BLOCK) {
-        int64_t m = n - done < ARRAY_BLOCK ? n - done : ARRAY_BLOCK;
-        array_read(a, at + done * step, step, m, x);
+    for (int64_t done = 0; done < n; done += BLOCK) {
+        int64_t m = n - done < BLOCK ? n - done : BLOCK;
+        numtype_read(a->type, a->swapped, a->data + (at + done * step) * a->type->size, step, m, x);
         for (int64_t i = 0; i < m; i++)
             if (decoded_point(f->d, x[i], e)) return -1;
     }

@@ -111,7 +111,7 @@ static int make_scalar(Vm *vm, const Value *arg, size_t n, Value *made, Err *e)
     Array a = {.ndim = 0, .count = 1};
     if (n != 2 || !has_type(vm, &a, arg[0]) || !a.type || !has_data(vm, &a, arg[1])) return wrong(vm, "scalar", e);
     *made = value_number(0);
-    array_read(&a, 0, 1, 1, &made->number);
+    numtype_read(a.type, a.swapped, a.data, 1, 1, &made->number);
     return 0;
 }
 
@@ -231,15 +231,4 @@ int object_build(Vm *vm, Value object, Value state, Err *e)
     const Node *tuple = node_of(&vm->pool, state);
     Node *node = node_of(&vm->pool, object);
     return object.kind == V_ARRAY ? build_array(vm, node->array, tuple->item, tuple->n, e) : build_dtype(vm, node, tuple->item, tuple->n, e);
-}
-
-void array_read(const Array *a, int64_t at, int64_t step, int64_t n, double *out)
-{
-    union { double aligned; unsigned char byte[ARRAY_BLOCK * 8]; } block;
-    int size = a->type->size;
-    for (int64_t i = 0; i < n; i++) {
-        const unsigned char *from = a->data + (at + i * step) * size;
-        for (int k = 0; k < size; k++) block.byte[i * size + k] = from[a->swapped ? size - 1 - k : k];
-    }
-    a->type->read(out, block.byte, n);
 }

@@ -43,7 +43,4 @@ int  global_find(Vm *vm, const char *module, size_t nmodule, const char *name, s
 int  global_call(Vm *vm, Value global, Value args, Value *made, Err *e);
 int  object_build(Vm *vm, Value object, Value state, Err *e);
 
-enum { ARRAY_BLOCK = 512 };
-void array_read(const Array *a, int64_t at, int64_t step, int64_t n, double *out);    /* n <= ARRAY_BLOCK elements as they lie, each `step` behind the last */
-
 #endif

@@ -63,6 +63,7 @@ int stat_compute(Stat *st, const Source *src, int64_t series, Err *e)
     *st = (Stat){0};
     if (sums_of(&s, src, series, 1, e)) return -1;
     if (!s.n) return 0;
+    st->finite = s.n;
     st->max_abs = fmax(fabs(s.low), fabs(s.high));
     st->mean = s.low;
     if (s.low == s.high) return 0;                  /* a mean of equal numbers may round off them, and then 0/0 would be noise */

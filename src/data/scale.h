@@ -2,10 +2,11 @@
 #ifndef DATA_SCALE_H
 #define DATA_SCALE_H
 
-#include "data/known.h"
 #include "data/source.h"
 
-/* Over the finite points of the whole series, in double, in blocks of 4096 in order. */
+/* Over the finite points of the whole series, in double, in blocks of 4096 in order. std: population. */
+typedef struct Stat { double mean, std, max_abs; int64_t finite; } Stat;
+
 int stat_compute(Stat *s, const Source *src, int64_t series, Err *e);
 
 #endif

@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "data/known.h"
 #include "util/err.h"
 #include "util/file.h"
 
@@ -26,7 +25,6 @@ struct Source {
     void   *state;                /* the format's own */
     int64_t count;                /* series */
     int64_t *length;              /* (count) points of each; owned, freed by source_close */
-    Known    known;               /* statistics; empty until a dataset asks for them */
     const char *dtype;            /* "float32": as stored, for people */
     int64_t bytes;                /* anonymous memory held, lengths included: for the memory plan */
     uint64_t hash;                /* of file names (below path), sizes and the first 64 KiB of each file: part of the fingerprint */

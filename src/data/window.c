@@ -22,26 +22,30 @@ static Origin locate(const Dataset *d, int64_t w)
     return (Origin){k, i, w * d->stride};
 }
 
-typedef struct Affine { double shift, unit; } Affine;       /* scaled = (x - shift) / unit */
-
 static Affine affine_of(const Stat *st, Scaling scaling)
 {
     double unit = scaling == SCALE_MAX ? st->max_abs : st->std;
     return (Affine){scaling == SCALE_MAX ? 0 : st->mean, unit > 0 ? unit : 1};
 }
 
-/* Two threads may compute the same series at once; they keep the same bits. */
+/* Two threads may compute the same series at once; they store the same bits. */
 static int affine_get(const Dataset *d, Origin o, Affine *a, Err *e)
 {
-    Source *s = &d->source[o.source];
+    int64_t i = d->first[o.source] + o.series;
     Stat st;
     *a = (Affine){0, 1};
     if (d->scaling == SCALE_NONE) return 0;
-    if (!known_get(&s->known, o.series, &st)) {
-        if (stat_compute(&st, s, o.series, e)) return -1;
-        known_put(&s->known, o.series, &st);
+    Affine *kept = &d->affine[i];
+    if (__atomic_load_n(&d->ready[i], __ATOMIC_ACQUIRE)) {
+        __atomic_load(&kept->shift, &a->shift, __ATOMIC_RELAXED);
+        __atomic_load(&kept->unit, &a->unit, __ATOMIC_RELAXED);
+        return 0;
     }
+    if (stat_compute(&st, &d->source[o.source], o.series, e)) return -1;
     *a = affine_of(&st, d->scaling);
+    __atomic_store(&kept->shift, &a->shift, __ATOMIC_RELAXED);
+    __atomic_store(&kept->unit, &a->unit, __ATOMIC_RELAXED);
+    __atomic_store_n(&d->ready[i], 1, __ATOMIC_RELEASE);
     return 0;
 }
 

@@ -157,6 +157,6 @@ TEST(scale_statistics_are_those_of_all_finite_points)
     OK(source_open(&s, &format_bin, put_bin(test_folder(), "a", x, length, 1), &e));
     OK(stat_compute(&st, &s, 0, &e));
     source_close(&s);
-    CHECK(st.max_abs == largest);
+    CHECK(st.finite == n && st.max_abs == largest);
     CHECK(fabs(st.mean - (double)(sum / n)) < 1e-8 && fabs(st.std / (double)sqrtl(square / n) - 1) < 1e-12);
 }

@@ -115,17 +115,17 @@ TEST(train_lines_of_published_sizes)
 }
 
 /* Options, the data they name and the facts of both. */
-typedef struct Measured { Trial r; Dataset *d; Facts f; } Measured;
+typedef struct Known { Trial r; Dataset *d; Facts f; } Known;
 
-static int know(Measured *k, const char *data, const char *const *pairs, Err *e)
+static int know(Known *k, const char *data, const char *const *pairs, Err *e)
 {
-    *k = (Measured){.d = NULL};
+    *k = (Known){.d = NULL};
     if (trial_small(&k->r, data, "nowhere", e) || trial_set(&k->r, pairs, e) || dataset_open(&k->d, &k->r.data.dataset_path, NULL, &k->r.data, 2, e)) return -1;
     facts_make(&k->f, &k->r.train, &k->r.data, k->d);
     return 0;
 }
 
-static void forget(Measured *k)
+static void forget(Known *k)
 {
     dataset_close(k->d);
     trial_close(&k->r);
@@ -143,7 +143,7 @@ static int compare(const Facts *f, const char *text, Str *difference, Err *e)
 TEST(train_facts_read_back)
 {
     Err e;
-    Measured a, b;
+    Known a, b;
     Str text = {0}, d = {0};
     char data[300];
     snprintf(data, sizeof data, "%s", synth(test_folder(), 10, 100));
