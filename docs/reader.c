@@ -1,4 +1,5 @@
 /* reader.c - reads series with the library: cc reader.c $(pkg-config --cflags --libs foundationts) -o reader
+ * (run ldconfig once after make install, or set LD_LIBRARY_PATH where the library is elsewhere than below /usr/local).
  * Prints how many series and windows a path has, and the first window of 16 points as a model would see it. */
 #include <foundationts.h>
 #include <inttypes.h>

@@ -135,7 +135,7 @@ int npy_head(Npy *a, const void *bytes, size_t n, Err *e)
 {
     const unsigned char *p = bytes;
     *a = (Npy){0};
-    if (n < 12 || memcmp(p, "\x93NUMPY", 6)) return err_set(e, FTS_FORMAT, "not an array of numpy: it does not begin with \\x93NUMPY");
+    if (n < 12 || memcmp(p, "\x93NUMPY", 6)) return err_set(e, FTS_FORMAT, "not an array of numpy, or an empty file: it does not begin with \\x93NUMPY");
     if (p[6] < 1 || p[6] > 3 || p[7]) return err_set(e, FTS_FORMAT, "version %d.%d of the format, 1.0 to 3.0 can be read", p[6], p[7]);
     size_t from = p[6] == 1 ? 10 : 12, size = p[8] | (size_t)p[9] << 8;
     if (p[6] > 1) size |= (size_t)p[10] << 16 | (size_t)p[11] << 24;

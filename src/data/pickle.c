@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "data/pickle_vm.h"
 
@@ -82,7 +83,7 @@ static int plain(Flat *f, Value v, Err *e)
     int64_t n;
     if (has_items(f, v, &item, &n)) return numbers(f, item, n, e);
     if (!a) return flat_error(f, -1, e, "found %s, expected a list or an array of numbers", value_name(v));
-    return a->ndim == 1 ? elements(f, a, 0, 1, a->count, e) : flat_error(f, -1, e, "found an array of %d dimensions, expected one", a->ndim);
+    return a->ndim == 1 ? elements(f, a, 0, 1, a->count, e) : flat_error(f, -1, e, "found an array of %d dimensions, expected one, or two in an array that is all of the pickle", a->ndim);
 }
 
 /* The last value of a key, as in Python. */
@@ -127,6 +128,14 @@ static int all(Flat *f, Value v, Err *e)
     return 0;
 }
 
+/* What is packed is told by its first bytes, or the first opcode that they happen to be would be all that is said. */
+static int refuse_packed(const unsigned char *p, size_t n, Err *e)
+{
+    if (n > 1 && p[0] == 0x1f && p[1] == 0x8b) return err_set(e, FTS_FORMAT, "packed by gzip: unpack it first");
+    if (n > 3 && !memcmp(p, "PK\3\4", 4)) return err_set(e, FTS_FORMAT, "a zip archive, as torch.save writes: save a list of numpy arrays with pickle, or numpy.savez");
+    return 0;
+}
+
 /* used: NULL, or only the first pickle is asked for. */
 static int decode(Decoded *d, Vm *vm, size_t *used, Err *e)
 {
@@ -146,7 +155,7 @@ int pickle_decode_one(Decoded *d, const void *bytes, size_t n, size_t *used, Err
 {
     const unsigned char *p = n ? bytes : (const void *)"";
     Vm vm = {.start = p, .p = p, .end = p + n};
-    int bad = decode(d, &vm, used, e);
+    int bad = refuse_packed(p, n, e) || decode(d, &vm, used, e) ? -1 : 0;
     vm_free(&vm);
     return bad;
 }

@@ -42,7 +42,7 @@ int zip_open(Zip *z, const void *bytes, size_t n, Err *e)
 {
     *z = (Zip){.p = bytes, .n = n};
     const unsigned char *end = n ? find_end(z->p, n) : NULL;
-    if (!end) return damaged(e, "no end record: this is not a zip archive, or not all of it");
+    if (!end) return damaged(e, "no end record: this is no zip archive, or the file is not complete");
     if (get(end + 4, 2) || get(end + 6, 2)) return damaged(e, "an archive in several parts");
     uint64_t count = get(end + 10, 2), size = get(end + 12, 4), at = get(end + 16, 4);
     size_t before = (size_t)(end - z->p);
@@ -124,5 +124,5 @@ int zip_unpack(const Zip *z, const ZipMember *m, unsigned char *out, Err *e)
 {
     if (!m->deflated && m->size) memcpy(out, z->p + m->at, m->size);
     if (m->deflated && inflate_all(z->p + m->at, m->packed, out, m->size, e)) return -1;
-    return crc32_z(0, out, m->size) == m->crc ? 0 : damaged(e, "a member whose checksum is wrong");
+    return crc32_z(0, out, m->size) == m->crc ? 0 : damaged(e, "its checksum is wrong: copy or save the file again");
 }

@@ -84,6 +84,14 @@ static void told_done(Download *d, const RepoFile *f)
     pthread_mutex_unlock(&d->lock);
 }
 
+static void tell_wait(void *user, const char *why, double seconds)
+{
+    Download *d = user;
+    pthread_mutex_lock(&d->lock);
+    event_say(&d->s->events, FTS_EVENT_NOTICE, "%s; asking again in %.0f s", why, seconds < 1 ? 1 : seconds);
+    pthread_mutex_unlock(&d->lock);
+}
+
 static void *work(void *arg)
 {
     Download *d = arg;
@@ -184,7 +192,8 @@ static int run(Download *d, Err *e)
 
 int hub_download(const HubSpec *s, Err *e)
 {
-    Download d = {.s = s, .dir = s->opts->time300b_dir, .lock = PTHREAD_MUTEX_INITIALIZER, .wait = {.lock = PTHREAD_MUTEX_INITIALIZER, .stop = s->stop}};
+    Download d = {.s = s, .dir = s->opts->time300b_dir, .lock = PTHREAD_MUTEX_INITIALIZER, .wait = {.lock = PTHREAD_MUTEX_INITIALIZER, .stop = s->stop, .tell = tell_wait}};
+    d.wait.user = &d;
     if (s->opts->no_time300b) return 0;
     if (check_repo(s->opts->repo_id, e) || env_read(&d.env, e)) return -1;
     if (d.env.offline) return err_set(e, FTS_NET, "HF_HUB_OFFLINE is set: nothing is asked of the Hub");

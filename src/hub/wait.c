@@ -2,6 +2,7 @@
 #include "hub/wait.h"
 
 #include <curl/curl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -49,6 +50,13 @@ int wait_turn(Wait *w, Err *e)
     return sleep_until(w, until, e);
 }
 
+static void tell(const Wait *w, const Reply *r, double seconds, const Err *e)
+{
+    char answer[64];
+    snprintf(answer, sizeof answer, "the server answered %ld", (long)r->status);
+    w->tell(w->user, !r->broken && r->status >= 400 ? answer : e->message, seconds);
+}
+
 /* Somewhere up to twice as long as the last time, so that threads which failed together do not come back together. */
 int wait_again(Wait *w, const Reply *r, int attempt, double pause_s, Err *e)
 {
@@ -59,5 +67,6 @@ int wait_again(Wait *w, const Reply *r, int attempt, double pause_s, Err *e)
     pthread_mutex_lock(&w->lock);
     if (r->status == 429 && until > w->until) w->until = until;
     pthread_mutex_unlock(&w->lock);
+    tell(w, r, until - now, e);
     return sleep_until(w, until, e);
 }

@@ -43,7 +43,7 @@ TEST(npz_broken_archives_are_named)
     static const struct { const char *file, *message; } broken[] = {
         {"bad_text.npz", "readme.txt: no array of numpy: its name does not end in .npy"},
         {"bad_bzip2.npz", "zip: a member packed in another way than deflate: save it with numpy.savez or savez_compressed"},
-        {"bad_crc.npz", "a.npy: zip: a member whose checksum is wrong"},
+        {"bad_crc.npz", "a.npy: zip: its checksum is wrong: copy or save the file again"},
     };
     Err e = {0};
     if (!here()) return;

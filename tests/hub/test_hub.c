@@ -271,6 +271,7 @@ TEST(hub_waits_and_asks_again)
     tiny_set("resolve=429:1&retry_after=2");
     GOOD(v, VISIT(&v, fresh(), "partitions", SMALL));
     CHECK(v.took_s > 0.25);
+    CHECK(strstr(v.notices.p, "the server answered 429; asking again in 1 s\n"));
     visit_free(&v);
 }
 
