@@ -21,7 +21,7 @@ static Dataset *opened(const char *path, int64_t C, Err *e)
     OptList paths = {.item = {(char *)path}, .n = 1};
     DataOpts o = {.seq_max_len = C, .seq_stride = C, .normalization_func = SCALE_ZERO, .missing = MISSING_SPLIT};
     Dataset *d;
-    return dataset_open(&d, &paths, NULL, &o, 2, e) ? NULL : d;
+    return dataset_open(&d, &paths, NULL, &o, 2, NULL, e) ? NULL : d;
 }
 
 static int bench_open(const char *path)

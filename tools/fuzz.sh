@@ -7,7 +7,7 @@ seconds=${1:-60}
 [ $# -gt 0 ] && shift
 command -v clang >/dev/null || { echo "fuzz: clang was not found: install clang" >&2; exit 1; }
 out=build/fuzz
-flags="-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all"
+flags="-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION"
 CFLAGS="$flags -fsanitize=fuzzer-no-link" make -s -j"$(nproc)" CC=clang BUILD=$out $out/libfoundationts.a
 for source in tests/fuzz/fuzz_*.c; do
     name=$(basename "$source" .c)

@@ -40,7 +40,7 @@ int fts_reader_open(FtsReader **r, const char *path, const FtsReaderOptions *o, 
     if (settings(&s, o, e)) return -1;
     FtsReader *made = calloc(1, sizeof *made);
     if (!made) return err_nomem(e, sizeof *made, "a reader");
-    if (!dataset_open(&made->data, &paths, NULL, &s, o->min_points ? o->min_points : 2, e)) {
+    if (!dataset_open(&made->data, &paths, NULL, &s, o->min_points ? o->min_points : 2, NULL, e)) {
         *r = made;
         return 0;
     }

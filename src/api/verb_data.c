@@ -22,7 +22,7 @@ int verb_data_info(FtsTask *t, Err *e)
     OptList paths = {.item = {t->operand[0]}, .n = 1};
     Dataset *d;
     Str text = {0};
-    if (dataset_open(&d, &paths, NULL, &t->s.data, 2, e)) return -1;
+    if (dataset_open(&d, &paths, NULL, &t->s.data, 2, &t->events, e)) return -1;
     int bad = data_info(&text, d, &t->s.data, t->s.info.json, e) || str_ok(&text, e);
     dataset_close(d);
     if (!bad) answer_lines(&t->events, text.p);
@@ -54,7 +54,7 @@ int verb_data_convert(FtsTask *t, Err *e)
     DataOpts o = {.seq_max_len = 1, .seq_stride = 1, .normalization_func = SCALE_NONE};       /* windows do not matter here */
     Progress p = {&t->events, machine_seconds()};
     Dataset *d;
-    if (dataset_open(&d, &paths, NULL, &o, 1, e)) return -1;
+    if (dataset_open(&d, &paths, NULL, &o, 1, &t->events, e)) return -1;
     int bad = convert_write(t->operand[1], d, &t->s.convert, tell_progress, &p, e);
     if (!bad) event_say(&t->events, FTS_EVENT_ANSWER, "%s: %" PRId64 " series, %" PRId64 " points", t->operand[1], dataset_series(d), dataset_points(d));
     dataset_close(d);

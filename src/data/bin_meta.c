@@ -10,7 +10,8 @@
 
 #include "util/json.h"
 
-enum { MAX_TOTAL_SHIFT = 3 };            /* bytes of all elements must fit, 8 each at most */
+enum { MAX_TOTAL_SHIFT = 3,              /* bytes of all elements must fit, 8 each at most */
+       TELL_EVERY = 1 << 16 };           /* entries */
 
 /* array: a pointer of any type; copied, because a pointer of one type may not be read as one of another. */
 static int grow(void *array, size_t bytes, Err *e)
@@ -58,7 +59,7 @@ static int64_t shard_number(const char *name)
 }
 
 /* A name is taken from the file, so it must not lead out of the folder. */
-static int add_shard(Meta *m, const char *name, int64_t count, Err *e)
+int meta_add_shard(Meta *m, const char *name, int64_t count, Err *e)
 {
     size_t n = strlen(name) + 1;
     if (n == 1 || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
@@ -83,7 +84,7 @@ static int read_files(Json *j, Meta *m, Err *e)
     int more = json_open(j, '{', e);
     if (more) return err_wrap(e, "\"files\"");
     while ((more = json_more(j, e)) > 0)
-        if (json_key(j, name, sizeof name, e) || count_field(j, name, &count, e) || add_shard(m, name, count, e)) return err_wrap(e, "\"files\"");
+        if (json_key(j, name, sizeof name, e) || count_field(j, name, &count, e) || meta_add_shard(m, name, count, e)) return err_wrap(e, "\"files\"");
     return more ? err_wrap(e, "\"files\"") : 0;
 }
 
@@ -148,10 +149,15 @@ static int add_entry(Meta *m, const Entry *x, Err *e)
 static int read_scales(Json *j, Meta *m, Err *e)
 {
     Entry x;
+    const char *told = j->p;
     int more = json_open(j, '[', e);
     if (more) return err_wrap(e, "\"scales\"");
-    while ((more = json_more(j, e)) > 0)
+    while ((more = json_more(j, e)) > 0) {
         if (read_entry(j, &x, e) || add_entry(m, &x, e)) return err_wrap(e, "\"scales\": entry %lld", (long long)m->entries);
+        if (m->entries % TELL_EVERY) continue;
+        tell_more(m->tell, j->p - told);
+        told = j->p;
+    }
     return more ? err_wrap(e, "\"scales\"") : 0;
 }
 
@@ -197,16 +203,21 @@ static int order_shards(Meta *m, int64_t *total, Err *e)
     return 0;
 }
 
-static int check(Meta *m, Err *e)
+static int all_there(const Meta *m, Err *e)
 {
-    int64_t total;
     for (int i = 0; i < NFIELDS; i++)
         if (!(m->seen & 1u << i)) return err_set(e, FTS_FORMAT, "\"%s\" is missing", fields[i].name);
+    return 0;
+}
+
+int meta_check(Meta *m, Err *e)
+{
+    int64_t total;
     if (m->count > m->entries)
         return err_set(e, FTS_FORMAT, "\"num_sequences\" is %lld, but \"scales\" has %lld entries", (long long)m->count, (long long)m->entries);
     if (order_shards(m, &total, e)) return -1;
     for (int64_t i = 0; i < m->count; i++)
-        if (m->offset[i] > total || m->length[i] > total - m->offset[i])
+        if (m->offset[i] < 0 || m->length[i] < 0 || m->offset[i] > total || m->length[i] > total - m->offset[i])
             return err_set(e, FTS_FORMAT, "\"scales\": entry %lld: %lld numbers from offset %lld end past the %lld of all files",
                            (long long)i, (long long)m->length[i], (long long)m->offset[i], (long long)total);
     return 0;
@@ -225,17 +236,18 @@ static void trim(Meta *m)
     grow(&m->std, bytes, &ignored);
 }
 
-int meta_read(Meta *m, const void *text, size_t n, Err *e)
+int meta_read(Meta *m, const void *text, size_t n, const Tell *tell, Err *e)
 {
     Json j;
     int more;
-    *m = (Meta){0};
+    *m = (Meta){.tell = tell};
     json_init(&j, text, n);
     int bad = json_open(&j, '{', e);
     while (!bad && (more = json_more(&j, e))) bad = more < 0 || read_field(&j, m, e);
-    bad = bad || json_end(&j, e) || check(m, e);
+    bad = bad || json_end(&j, e) || all_there(m, e) || meta_check(m, e);
     if (bad) meta_free(m);
     else trim(m);
+    m->tell = NULL;
     return bad ? -1 : 0;
 }
 
@@ -243,9 +255,11 @@ void meta_free(Meta *m)
 {
     for (int i = 0; i < m->nshard; i++) free(m->shard[i].name);
     free(m->shard);
-    free(m->offset);
-    free(m->length);
-    free(m->mean);
-    free(m->std);
+    if (!m->borrowed) {
+        free(m->offset);
+        free(m->length);
+        free(m->mean);
+        free(m->std);
+    }
     *m = (Meta){0};
 }

@@ -53,7 +53,7 @@ static int check_source(Check *c, const Found *f, Err *e)
     Source s;
     c->sources++;
     c->name = f->name;
-    if (!source_open(&s, f->format, f->path, e)) {
+    if (!source_open(&s, f->format, f->path, NULL, e)) {
         c->series += s.count;
         int bad = check_all(c, &s, e);
         source_close(&s);

@@ -1,4 +1,4 @@
-/* dataset.c - see dataset.h; the walk is in walk.c, windows are made in window.c */
+/* dataset.c - see dataset.h; the walk is in walk.c, sources are opened in sources.c, windows are made in window.c */
 #include "data/dataset_state.h"
 
 #include <assert.h>
@@ -15,8 +15,7 @@ const Opt data_opts[] = {
 };
 const int ndata_opts = sizeof data_opts / sizeof *data_opts;
 
-/* Zeroed memory that the system hands out page by page on first touch: what is never asked for is never held. */
-static void *zeroed(int64_t n, size_t size, Err *e)
+void *zeroed(int64_t n, size_t size, Err *e)
 {
     void *p = calloc(n ? (size_t)n : 1, size);
     if (!p) err_nomem(e, (size_t)n * size, "the index of the data");
@@ -38,21 +37,6 @@ int64_t windows_of(const Dataset *d, int64_t points)
 {
     if (points < d->min_points) return 0;
     return 1 + (points > d->C + 1 ? (points - d->C - 1) / d->stride : 0);
-}
-
-static int open_sources(Dataset *d, Err *e)
-{
-    d->source = zeroed(d->walk.n, sizeof *d->source, e);
-    d->first = zeroed(d->walk.n + 1, sizeof *d->first, e);
-    if (!d->source || !d->first) return -1;
-    for (; d->nsource < d->walk.n; d->nsource++) {
-        const Found *f = &d->walk.found[d->nsource];
-        Source *s = &d->source[d->nsource];
-        if (source_open(s, f->format, f->path, e)) return -1;
-        if (__builtin_add_overflow(d->series, s->count, &d->series)) return err_set(e, FTS_FORMAT, "%s: too many series", f->path);
-        d->first[d->nsource + 1] = d->series;
-    }
-    return 0;
 }
 
 static int count_blocks(Dataset *d, Err *e)
@@ -87,18 +71,18 @@ static int count_windows(Dataset *d, Err *e)
     return 0;
 }
 
-static int index_make(Dataset *d, const OptList *paths, const char *exclude, Err *e)
+static int number_all(Dataset *d, const OptList *paths, const char *exclude, const char *cache_dir, const Events *to, Err *e)
 {
     if (d->C + 1 < d->min_points)
         return err_set(e, FTS_USAGE, "--seq-max-len %lld is too short: a window needs %lld points", (long long)d->C, (long long)d->min_points);
-    if (walk_paths(&d->walk, paths, exclude, e) || open_sources(d, e) || count_windows(d, e)) return -1;
+    if (walk_paths(&d->walk, paths, exclude, e) || dataset_open_sources(d, cache_dir, to, e) || count_windows(d, e)) return -1;
     if (d->scaling == SCALE_NONE) return 0;
     d->affine = zeroed(d->series, sizeof *d->affine, e);
     d->ready = zeroed(d->series, 1, e);
     return d->affine && d->ready ? 0 : -1;
 }
 
-int dataset_open(Dataset **out, const OptList *paths, const char *exclude, const DataOpts *o, int64_t min_points, Err *e)
+int dataset_open(Dataset **out, const OptList *paths, const char *exclude, const DataOpts *o, int64_t min_points, const Events *to, Err *e)
 {
     assert(min_points >= 1);
     Dataset *d = *out = calloc(1, sizeof *d);
@@ -108,7 +92,7 @@ int dataset_open(Dataset **out, const OptList *paths, const char *exclude, const
     d->min_points = min_points;
     d->scaling = (Scaling)o->normalization_func;
     d->missing = (Missing)o->missing;
-    if (!index_make(d, paths, exclude, e)) return 0;
+    if (!number_all(d, paths, exclude, o->cache_dir, to, e)) return 0;
     dataset_close(d);
     *out = NULL;
     return -1;
@@ -117,6 +101,7 @@ int dataset_open(Dataset **out, const OptList *paths, const char *exclude, const
 void dataset_close(Dataset *d)
 {
     if (!d) return;
+    if (d->ready) dataset_keep(d);
     for (int i = 0; i < d->nsource; i++) source_close(&d->source[i]);
     walk_free(&d->walk);
     free(d->source);

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "data/source.h"
-#include "util/err.h"
+#include "util/event.h"
 #include "util/opt.h"
 
 typedef enum { SCALE_ZERO, SCALE_MAX, SCALE_NONE } Scaling;                       /* places in data.def */
@@ -28,8 +28,10 @@ typedef struct Origin { int source; int64_t series, at; } Origin;    /* where a 
 typedef struct Dataset Dataset;
 
 /* Opens every source at or below the paths (sorted walk, dot-entries skipped, a path once), except those at or below
- * `exclude` (NULL: none). min_points: points a window needs, patch length + 1. An error names what was looked for. */
-int  dataset_open(Dataset **d, const OptList *paths, const char *exclude, const DataOpts *o, int64_t min_points, Err *e);
+ * `exclude` (NULL: none). min_points: points a window needs, patch length + 1. An error names what was looked for.
+ * Large Time-300B folders get an index (index.h) that makes the next opening quick. to (NULL: nobody): STEP named "open", in MiB,
+ * when it takes long; NOTICE when an index cannot be kept. */
+int  dataset_open(Dataset **d, const OptList *paths, const char *exclude, const DataOpts *o, int64_t min_points, const Events *to, Err *e);
 void dataset_close(Dataset *d);
 
 int     dataset_sources(const Dataset *d);

@@ -47,14 +47,23 @@ void formats_text(char *text, size_t size)
         if (*formats[i]->looks == '.') n += snprintf(text + n, size - (size_t)n, " %s", formats[i]->looks);
 }
 
-int source_open(Source *s, const Format *f, const char *path, Err *e)
+int64_t source_work(const char *path)
+{
+    char meta[4096];
+    Err ignored;
+    return path_is_dir(path) && !path_join(meta, sizeof meta, path, "meta.json", &ignored) ? path_size(meta) : path_size(path);
+}
+
+int source_open(Source *s, const Format *f, const char *path, const SourceHow *how, Err *e)
 {
     size_t n = strlen(path) + 1;
-    *s = (Source){.format = f, .hash = HASH_START};
+    *s = (Source){.format = f, .hash = HASH_START, .how = how};
     s->path = malloc(n);
     if (!s->path) return err_nomem(e, n, "a path");
     memcpy(s->path, path, n);
-    if (!f->open(s, e)) return 0;
+    int bad = f->open(s, e);
+    s->how = NULL;
+    if (!bad) return 0;
     err_wrap(e, "%s (%s)", path, f->name);
     source_close(s);
     return -1;

@@ -7,6 +7,8 @@
 /* Over the finite points of the whole series, in double, in blocks of 4096 in order. std: population. */
 typedef struct Stat { double mean, std, max_abs; int64_t finite; } Stat;
 
+typedef struct Affine { double shift, unit; } Affine;       /* scaled = (x - shift) / unit */
+
 int stat_compute(Stat *s, const Source *src, int64_t series, Err *e);
 
 #endif

@@ -5,10 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "data/tell.h"
 #include "util/err.h"
 #include "util/file.h"
 
 typedef struct Source Source;
+struct Index;
 
 typedef struct Format {
     const char *name;                                       /* "bin", "jsonl": shown by data info and in errors */
@@ -19,14 +21,23 @@ typedef struct Format {
     void    (*close)(Source *s);                            /* half-open is fine */
 } Format;
 
+/* How to open; for a source that nobody but the opener knows of, NULL does: no index is read or written. */
+typedef struct SourceHow {
+    const char *cache_dir;        /* where an index goes that cannot lie in the folder of its data; NULL: nowhere */
+    const Tell *tell;             /* of bytes of source_work(); may be NULL */
+} SourceHow;
+
 struct Source {
     const Format *format;
     char   *path;                 /* owned */
     void   *state;                /* the format's own */
     int64_t count;                /* series */
-    int64_t *length;              /* (count) points of each; owned, freed by source_close */
+    int64_t *length;              /* (count) points of each; freed by source_close, if the format's close leaves it */
     const char *dtype;            /* "float32": as stored, for people */
     int64_t bytes;                /* anonymous memory held, lengths included: for the memory plan */
+    const SourceHow *how;         /* while it is opened; may be NULL */
+    struct Index *index;          /* keeps scalings for the next time; the format's, NULL: there is none */
+    int unkept;                   /* 1: an index would save time, but could not be written */
     uint64_t hash;                /* of file names (below path), sizes and the first 64 KiB of each file: part of the fingerprint */
 };
 
@@ -45,7 +56,8 @@ extern const int nformats;
 const Format *source_sniff(const char *path);               /* NULL: not readable data */
 int  named_like(const char *path, int is_dir, const char *ending);        /* a file "x.jsonl" for ".jsonl": what most sniff() ask */
 void formats_text(char *text, size_t size);                 /* what is looked for, for a person */
-int  source_open(Source *s, const Format *f, const char *path, Err *e);   /* errors begin with "PATH (bin): " */
+int64_t source_work(const char *path);                      /* bytes to read before it is open: of the file, or of the meta.json of a folder */
+int  source_open(Source *s, const Format *f, const char *path, const SourceHow *how, Err *e);   /* errors begin with "PATH (bin): " */
 void source_close(Source *s);                               /* zeroed is fine */
 uint64_t source_hash(uint64_t h, const char *name, const Map *m);         /* adds a file to Source.hash */
 

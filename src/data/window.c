@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "data/gap.h"
+#include "data/index.h"
 #include "data/scale.h"
 
 enum { BLOCK = 1024 };                   /* doubles on the stack: half of a small first-level cache */
@@ -32,6 +33,8 @@ static Affine affine_of(const Stat *st, Scaling scaling)
 static int affine_get(const Dataset *d, Origin o, Affine *a, Err *e)
 {
     int64_t i = d->first[o.source] + o.series;
+    const Source *s = &d->source[o.source];
+    unsigned char how = READY_COMPUTED;
     Stat st;
     *a = (Affine){0, 1};
     if (d->scaling == SCALE_NONE) return 0;
@@ -41,11 +44,12 @@ static int affine_get(const Dataset *d, Origin o, Affine *a, Err *e)
         __atomic_load(&kept->unit, &a->unit, __ATOMIC_RELAXED);
         return 0;
     }
-    if (stat_compute(&st, &d->source[o.source], o.series, e)) return -1;
-    *a = affine_of(&st, d->scaling);
+    if (index_known(s->index, (int)d->scaling, o.series, a)) how = READY_FROM_INDEX;
+    else if (stat_compute(&st, s, o.series, e)) return -1;
+    else *a = affine_of(&st, d->scaling);
     __atomic_store(&kept->shift, &a->shift, __ATOMIC_RELAXED);
     __atomic_store(&kept->unit, &a->unit, __ATOMIC_RELAXED);
-    __atomic_store_n(&d->ready[i], 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&d->ready[i], how, __ATOMIC_RELEASE);
     return 0;
 }
 

@@ -20,8 +20,8 @@ static int open_data(Run *r, Err *e)
     const DataOpts *d = r->spec->data;
     int64_t least = r->c.P + 1;
     OptList ood = {.item = {o->ood_val_dataset_path}, .n = 1};
-    if (o->ood_val_dataset_path && (dataset_open(&r->ood, &ood, NULL, d, least, e) || no_windows(r->ood, "--ood-val-dataset-path", least, e))) return -1;
-    if (dataset_open(&r->data, &d->dataset_path, o->ood_val_dataset_path, d, least, e) || no_windows(r->data, "--dataset-path", least, e)) return -1;
+    if (o->ood_val_dataset_path && (dataset_open(&r->ood, &ood, NULL, d, least, &r->spec->events, e) || no_windows(r->ood, "--ood-val-dataset-path", least, e))) return -1;
+    if (dataset_open(&r->data, &d->dataset_path, o->ood_val_dataset_path, d, least, &r->spec->events, e) || no_windows(r->data, "--dataset-path", least, e)) return -1;
     if (order_open(&r->order, r->data, o->val_split, (uint64_t)o->seed, e)) return -1;
     facts_make(&r->facts, o, d, r->data);
     lines_data(&r->spec->events, r->data, r->order, o->ood_val_dataset_path, least);

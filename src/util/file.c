@@ -56,6 +56,18 @@ int path_exists(const char *path)
     return !stat(path, &st);
 }
 
+int64_t path_time(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) ? 0 : (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+}
+
+int64_t path_size(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) || !S_ISREG(st.st_mode) ? 0 : (int64_t)st.st_size;
+}
+
 int path_is_dir(const char *path)
 {
     struct stat st;

@@ -3,6 +3,7 @@
 #define UTIL_FILE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "util/err.h"
 #include "util/str.h"
@@ -18,6 +19,8 @@ int  dir_sync(const char *path, Err *e);                           /* what was r
 int  dir_remove(const char *path, Err *e);                         /* with all below; fine if it is not there */
 int  path_exists(const char *path);
 int  path_is_dir(const char *path);
+int64_t path_time(const char *path);                               /* of its last change, in nanoseconds; 0: unknown */
+int64_t path_size(const char *path);                               /* bytes of a file; 0: unknown */
 
 typedef struct Names { char **name; int n; } Names;                /* sorted by bytes; owned */
 int  dir_list(Names *l, const char *path, Err *e);                 /* entries without those that begin with a dot */

@@ -70,5 +70,5 @@ OptList one_path(const char *path) { return (OptList){.item = {(char *)path}, .n
 int open_at(Dataset **d, const char *path, const DataOpts *o, int64_t min_points, Err *e)
 {
     OptList paths = one_path(path);
-    return dataset_open(d, &paths, NULL, o, min_points, e);
+    return dataset_open(d, &paths, NULL, o, min_points, NULL, e);
 }

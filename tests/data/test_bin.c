@@ -65,7 +65,7 @@ TEST(bin_every_lie_in_meta_has_its_message)
     Err e = {0};
     Meta m;
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
-        CHECK(meta_read(&m, broken[i].text, strlen(broken[i].text), &e) == -1);
+        CHECK(meta_read(&m, broken[i].text, strlen(broken[i].text), NULL, &e) == -1);
         CHECK(e.code == FTS_FORMAT);
         TEXT(e.message, broken[i].message);
     }
@@ -76,8 +76,8 @@ TEST(bin_every_cut_of_meta_is_an_error)
     static const char text[] = META("1", "\"float32\"", ONE, SPAN);
     Err e = {0};
     Meta m;
-    for (size_t n = 0; n < sizeof text - 1; n++) CHECK(meta_read(&m, text, n, &e) == -1);
-    OK(meta_read(&m, text, sizeof text - 1, &e));
+    for (size_t n = 0; n < sizeof text - 1; n++) CHECK(meta_read(&m, text, n, NULL, &e) == -1);
+    OK(meta_read(&m, text, sizeof text - 1, NULL, &e));
     meta_free(&m);
 }
 
@@ -87,7 +87,7 @@ TEST(bin_meta_takes_keys_in_any_order_and_extra_ones)
         " \"note\": {\"files\": 7}, \"files\": {\"d-10-of-3.bin\": 1, \"d-9-of-3.bin\": 0, \"d-2-of-3.bin\": 5}, \"dtype\": \"<f8\", \"num_sequences\": 2}\n";
     Err e = {0};
     Meta m;
-    OK(meta_read(&m, text, sizeof text - 1, &e));
+    OK(meta_read(&m, text, sizeof text - 1, NULL, &e));
     CHECK(m.count == 2 && m.entries == 2 && m.nshard == 3 && !strcmp(m.type->name, "float64"));
     CHECK(!strcmp(m.shard[0].name, "d-2-of-3.bin") && !strcmp(m.shard[2].name, "d-10-of-3.bin") && m.shard[2].first == 5);
     CHECK(m.offset[0] == 2 && m.length[0] == 3 && m.length[1] == 6);
@@ -122,7 +122,7 @@ TEST(bin_errors_name_the_folder_and_the_shard)
 
 static int read_all(Source *s, const char *path, int64_t series, double *out, Err *e)
 {
-    if (source_open(s, &format_bin, path, e)) return -1;
+    if (source_open(s, &format_bin, path, NULL, e)) return -1;
     return s->format->read(s, series, 0, s->length[series], out, e);
 }
 
@@ -177,7 +177,7 @@ TEST(bin_a_series_may_span_shards)
     str_addf(&meta, "]}");
     put_file(dir, "meta.json", meta.p, meta.n);
     str_free(&meta);
-    OK(source_open(&s, &format_bin, dir, &e));
+    OK(source_open(&s, &format_bin, dir, NULL, &e));
     CHECK(s.count == 276);
     for (int64_t from = 0, i = 0; from < 23; from++)
         for (int64_t n = 1; n <= 23 - from; n++, i++) {
@@ -224,7 +224,7 @@ TEST(bin_damaged_meta_is_refused_or_read)
             else if (kind == 2) memmove(now + at, now + at + 1, n - at - 1), n--;
             else now[at] ^= (char)(1 << (r >> 40) % 8);
         }
-        if (meta_read(&m, now, n, &e)) continue;
+        if (meta_read(&m, now, n, NULL, &e)) continue;
         for (int64_t i = 0; i < m.count; i++) CHECK(m.offset[i] >= 0 && m.length[i] >= 0 && m.offset[i] + m.length[i] <= m.shard[m.nshard - 1].first + m.shard[m.nshard - 1].count);
         meta_free(&m);
     }
@@ -237,7 +237,7 @@ TEST(bin_meta_without_memory)
     Meta m;
     for (long n = 1;; n++) {
         test_alloc_fail(n);
-        int bad = meta_read(&m, text, sizeof text - 1, &e);
+        int bad = meta_read(&m, text, sizeof text - 1, NULL, &e);
         test_alloc_fail(0);
         if (!bad) break;
         CHECK(e.code == FTS_NOMEM && n < 100);
@@ -256,7 +256,7 @@ TEST(bin_corpus_is_refused_or_read)
         Map text;
         Meta m;
         OK(map_open(&text, path_to("tests/corpus/data/meta", names.name[i]), &e));
-        if (!meta_read(&m, text.p, text.n, &e)) meta_free(&m);
+        if (!meta_read(&m, text.p, text.n, NULL, &e)) meta_free(&m);
         else CHECK(e.code == FTS_FORMAT);
         map_close(&text);
     }

@@ -114,7 +114,7 @@ TEST(dataset_a_path_is_taken_once)
     snprintf(folder, sizeof folder, "%s//", dir);
     paths.item[0] = file;
     paths.item[1] = paths.item[2] = folder;
-    OK(dataset_open(&d, &paths, NULL, &o, 2, &e));
+    OK(dataset_open(&d, &paths, NULL, &o, 2, NULL, &e));
     CHECK(dataset_sources(d) == 2 && dataset_windows(d) == 2);
     TEXT(dataset_name(d, 0), file);                                 /* several paths: names in full */
     dataset_close(d);
@@ -132,14 +132,14 @@ TEST(dataset_leaves_out_what_is_excluded)
     put_text(dir, "fin/y.jsonl", one_line);
     put_text(dir, "finance.jsonl", one_line);                       /* begins alike, but is not below */
     CHECK(!symlink("fin", path_to(dir, "link")));
-    OK(dataset_open(&d, &paths, path_to(dir, "link"), &o, 2, &e));
+    OK(dataset_open(&d, &paths, path_to(dir, "link"), &o, 2, NULL, &e));
     CHECK(dataset_sources(d) == 1 && dataset_excluded(d) == 4);     /* each found twice, by its name and by the link */
     TEXT(dataset_name(d, 0), "finance.jsonl");
     dataset_close(d);
-    CHECK(dataset_open(&d, &paths, dir, &o, 2, &e) == -1);
+    CHECK(dataset_open(&d, &paths, dir, &o, 2, NULL, &e) == -1);
     snprintf(want, sizeof want, "%s: every dataset lies at or below %s, which is left out", dir, dir);
     TEXT(e.message, want);
-    CHECK(dataset_open(&d, &paths, path_to(dir, "nowhere"), &o, 2, &e) == -1 && e.code == FTS_IO);
+    CHECK(dataset_open(&d, &paths, path_to(dir, "nowhere"), &o, 2, NULL, &e) == -1 && e.code == FTS_IO);
 }
 
 /* Between what and rest stands the list of formats. hint: the message ends with the command that downloads. */

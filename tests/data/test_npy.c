@@ -30,7 +30,7 @@ TEST(npy_reads_what_numpy_wrote)
         char file[64];
         Source s;
         snprintf(file, sizeof file, "%s.npy", name[k]);
-        OK(source_open(&s, &format_npy, path_to(FOLDER, file), &e));
+        OK(source_open(&s, &format_npy, path_to(FOLDER, file), NULL, &e));
         CHECK(s.count == 3);
         for (int i = 0; i < 3; i++) {
             double x[4];
@@ -58,7 +58,7 @@ TEST(npy_one_dimension_none_and_objects)
         double x;
         const char *path = path_to(want[k].dir, want[k].file);
         CHECK(source_sniff(path) == want[k].format);
-        OK(source_open(&s, want[k].format, path, &e));
+        OK(source_open(&s, want[k].format, path, NULL, &e));
         CHECK(s.count == want[k].count);
         for (int i = 0; i < want[k].count; i++) CHECK(s.length[i] == want[k].length[i]);
         OK(s.format->read(&s, s.count - 1, s.length[s.count - 1] - 1, 1, &x, &e));
@@ -172,8 +172,8 @@ TEST(npygz_broken_files_are_named)
     Err e = {0};
     Source s;
     if (!here()) return;
-    CHECK(source_open(&s, &format_npygz, path_to(FOLDER_Z, "bad_bomb.npy.gz"), &e) == -1);
+    CHECK(source_open(&s, &format_npygz, path_to(FOLDER_Z, "bad_bomb.npy.gz"), NULL, &e) == -1);
     CHECK(strstr(e.message, "the header promises 480000000000 bytes, more than a gzip file of"));
-    CHECK(source_open(&s, &format_npygz, path_to(FOLDER_Z, "bad_cut.npy.gz"), &e) == -1);
+    CHECK(source_open(&s, &format_npygz, path_to(FOLDER_Z, "bad_cut.npy.gz"), NULL, &e) == -1);
     CHECK(strstr(e.message, "gzip: the file ends too early: is it complete?"));
 }

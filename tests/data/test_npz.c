@@ -28,7 +28,7 @@ TEST(npz_reads_every_member)
         double x[5];
         const char *path = path_to(FOLDER, name[k]);
         CHECK(source_sniff(path) == &format_npz);
-        OK(source_open(&s, &format_npz, path, &e));
+        OK(source_open(&s, &format_npz, path, NULL, &e));
         CHECK(s.count == 4 && s.length[0] == 4 && s.length[3] == 5);
         for (int i = 0; i < 4; i++) {
             OK(s.format->read(&s, i, 0, s.length[i], x, &e));

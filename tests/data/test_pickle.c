@@ -105,7 +105,7 @@ TEST(pickle_corpus_is_refused_or_read)
     for (int i = 0; i < names.n; i++) {
         Source s;
         const char *path = path_to(CORPUS, names.name[i]);
-        if (source_open(&s, source_sniff(path), path, &e)) CHECK(e.code == FTS_FORMAT);
+        if (source_open(&s, source_sniff(path), path, NULL, &e)) CHECK(e.code == FTS_FORMAT);
         else source_close(&s);
     }
     names_free(&names);

@@ -42,7 +42,7 @@ TEST(sample_every_point_is_delivered_once_a_pass)
     int64_t windows = 0;
     if (absent()) return;
     OptList paths = one_path(SAMPLE);
-    OK(dataset_open(&d, &paths, SAMPLE "/finance", &opts, 2, &e));
+    OK(dataset_open(&d, &paths, SAMPLE "/finance", &opts, 2, NULL, &e));
     CHECK(dataset_excluded(d) == 3 && dataset_sources(d) == 9);
     OK(order_open(&o, d, 0.01, 42, &e));
     Stream s = {STREAM_TRAIN, d, o, 42, 256, 0};

@@ -108,7 +108,7 @@ TEST(synth_has_structure)
     double x[N], last = 0, best = 0;
     Source s;
     OK(synth_write(dir, &o, NULL, NULL, &e));
-    OK(source_open(&s, &format_bin, dir, &e));
+    OK(source_open(&s, &format_bin, dir, NULL, &e));
     CHECK(s.count == SERIES);
     for (int i = 0; i < SERIES; i++) {
         double low = INFINITY, scale = 0;

@@ -180,7 +180,7 @@ TEST(synth_kernel_is_finite_at_any_length)
         int moving = 0;
         Source s;
         OK(synth_write(out, &o, NULL, NULL, &e));
-        OK(source_open(&s, &format_bin, out, &e));
+        OK(source_open(&s, &format_bin, out, NULL, &e));
         CHECK(s.count == 200);
         for (int i = 0; i < 200; i++) {
             OK(s.format->read(&s, i, 0, lengths[l], x, &e));

@@ -154,7 +154,7 @@ TEST(scale_statistics_are_those_of_all_finite_points)
         if (isfinite(x[i])) square += (x[i] - sum / n) * (x[i] - sum / n), largest = fmax(largest, fabs((double)x[i]));
     Source s;
     Stat st;
-    OK(source_open(&s, &format_bin, put_bin(test_folder(), "a", x, length, 1), &e));
+    OK(source_open(&s, &format_bin, put_bin(test_folder(), "a", x, length, 1), NULL, &e));
     OK(stat_compute(&st, &s, 0, &e));
     source_close(&s);
     CHECK(st.finite == n && st.max_abs == largest);

@@ -7,6 +7,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *text, size_t n)
 {
     Err e;
     Meta m;
-    if (!meta_read(&m, text, n, &e)) meta_free(&m);
+    if (!meta_read(&m, text, n, NULL, &e)) meta_free(&m);
     return 0;
 }

@@ -22,7 +22,7 @@ static ModelConfig small(int P, int S)
 
 static int bench_data(Bench *k, Err *e)
 {
-    if (trial_small(&k->t, synth(test_folder(), 30, 700), "", e) || dataset_open(&k->data, &k->t.data.dataset_path, NULL, &k->t.data, k->c.P + 1, e)) return -1;
+    if (trial_small(&k->t, synth(test_folder(), 30, 700), "", e) || dataset_open(&k->data, &k->t.data.dataset_path, NULL, &k->t.data, k->c.P + 1, NULL, e)) return -1;
     if (order_open(&k->order, k->data, 0.2, 1, e)) return -1;
     k->train = (Stream){.kind = STREAM_TRAIN, .data = k->data, .order = k->order, .seed = 1};
     k->val = (Stream){.kind = STREAM_VAL, .data = k->data, .order = k->order};

@@ -120,7 +120,7 @@ typedef struct Known { Trial r; Dataset *d; Facts f; } Known;
 static int know(Known *k, const char *data, const char *const *pairs, Err *e)
 {
     *k = (Known){.d = NULL};
-    if (trial_small(&k->r, data, "nowhere", e) || trial_set(&k->r, pairs, e) || dataset_open(&k->d, &k->r.data.dataset_path, NULL, &k->r.data, 2, e)) return -1;
+    if (trial_small(&k->r, data, "nowhere", e) || trial_set(&k->r, pairs, e) || dataset_open(&k->d, &k->r.data.dataset_path, NULL, &k->r.data, 2, NULL, e)) return -1;
     facts_make(&k->f, &k->r.train, &k->r.data, k->d);
     return 0;
 }

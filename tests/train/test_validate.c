@@ -43,7 +43,7 @@ static const char *write_walks(const char *dir)
 static int open_data(Bench *k, const char *missing, Err *e)
 {
     if (trial_small(&k->t, write_walks(test_folder()), "", e) || trial_set(&k->t, (const char *const[]){"missing", missing, NULL}, e)) return -1;
-    if (dataset_open(&k->data, &k->t.data.dataset_path, NULL, &k->t.data, k->c.P + 1, e)) return -1;
+    if (dataset_open(&k->data, &k->t.data.dataset_path, NULL, &k->t.data, k->c.P + 1, NULL, e)) return -1;
     return order_open(&k->order, k->data, 0.7, 3, e);
 }
 
