@@ -43,8 +43,10 @@ int verb_data_synth(FtsTask *t, Err *e)
 {
     const SynthOpts *o = &t->s.synth;
     Progress p = {&t->events, machine_seconds()};
-    if (synth_write(t->operand[0], o, tell_progress, &p, e)) return -1;
-    event_say(&t->events, FTS_EVENT_ANSWER, "%s: %" PRId64 " series of %" PRId64 " points", t->operand[0], o->series, o->length);
+    if (synth_write(t->operand[0], o, &t->events, tell_progress, &p, e)) return -1;
+    double spent = machine_seconds() - p.began, points = (double)o->series * (double)o->length;
+    event_say(&t->events, FTS_EVENT_ANSWER, "%s: %" PRId64 " series of %" PRId64 " points in %.1f s (%.1f million points/s, %.0f MB/s)", t->operand[0], o->series, o->length, spent,
+              points / spent / 1e6, 4 * points / spent / 1e6);
     return 0;
 }
 

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "util/err.h"
+#include "util/event.h"
 #include "util/opt.h"
 
 typedef struct SynthOpts {
@@ -15,7 +15,8 @@ typedef struct SynthOpts {
 extern const Opt synth_opts[];
 extern const int nsynth_opts;
 
-/* Writes OUT/{meta.json, data-i-of-n.bin}. Refuses a folder that holds anything. progress may be NULL. */
-int synth_write(const char *out, const SynthOpts *o, void (*progress)(void *ud, int64_t done, int64_t total), void *ud, Err *e);
+/* Writes OUT/{meta.json, data-i-of-n.bin}. Refuses a folder that holds anything. to: for what dataset_open tells of series to mix; to and
+ * progress may be NULL. */
+int synth_write(const char *out, const SynthOpts *o, const Events *to, void (*progress)(void *ud, int64_t done, int64_t total), void *ud, Err *e);
 
 #endif

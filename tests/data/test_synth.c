@@ -26,11 +26,11 @@ TEST(synth_same_bytes_for_any_threads)
     Err e = {0};
     SynthOpts o = {.series = 50, .length = 700, .seed = 9, .threads = 1};
     const char *dir = test_folder();
-    OK(synth_write(path_to(dir, "one"), &o, NULL, NULL, &e));
+    OK(synth_write(path_to(dir, "one"), &o, NULL, NULL, NULL, &e));
     o.threads = 2;
-    OK(synth_write(path_to(dir, "two/"), &o, NULL, NULL, &e));
+    OK(synth_write(path_to(dir, "two/"), &o, NULL, NULL, NULL, &e));
     o.seed = 10;
-    OK(synth_write(path_to(dir, "other"), &o, NULL, NULL, &e));
+    OK(synth_write(path_to(dir, "other"), &o, NULL, NULL, NULL, &e));
     CHECK(same_file(path_to(dir, "one"), path_to(dir, "two"), "meta.json") && same_file(path_to(dir, "one"), path_to(dir, "two"), "data-1-of-1.bin"));
     CHECK(!same_file(path_to(dir, "one"), path_to(dir, "other"), "data-1-of-1.bin"));
 }
@@ -42,7 +42,7 @@ TEST(synth_writes_meta_as_python_does)
     SynthOpts o = {.series = 2, .length = 5, .seed = 9, .threads = OPT_UNSET};
     const char *dir = path_to(test_folder(), "deep/out"), *want =
         "{\"num_sequences\": 2, \"dtype\": \"float32\", \"files\": {\"data-1-of-1.bin\": 10}, \"scales\": [{\"offset\": 0, \"length\": 5}, {\"offset\": 5, \"length\": 5}]}";
-    OK(synth_write(dir, &o, NULL, NULL, &e));
+    OK(synth_write(dir, &o, NULL, NULL, NULL, &e));
     OK(map_open(&m, path_to(dir, "meta.json"), &e));
     CHECK(m.n == strlen(want) && !memcmp(m.p, want, m.n));
     map_close(&m);
@@ -59,13 +59,13 @@ TEST(synth_refuses_what_is_there_and_leaves_nothing_half_done)
     int64_t seen = 0;
     char want[512];
     put_text(dir, "full/notes.txt", "mine");
-    CHECK(synth_write(path_to(dir, "full"), &o, NULL, NULL, &e) == -1);
+    CHECK(synth_write(path_to(dir, "full"), &o, NULL, NULL, NULL, &e) == -1);
     snprintf(want, sizeof want, "%s/full: the folder is not empty", dir);
     TEXT(e.message, want);
-    CHECK(synth_write(path_to(dir, "full/notes.txt"), &o, NULL, NULL, &e) == -1);
+    CHECK(synth_write(path_to(dir, "full/notes.txt"), &o, NULL, NULL, NULL, &e) == -1);
     for (long n = 1;; n++) {
         test_write_fail(n);
-        int bad = synth_write(path_to(dir, "out"), &o, watch, &seen, &e);
+        int bad = synth_write(path_to(dir, "out"), &o, NULL, watch, &seen, &e);
         test_write_fail(0);
         if (!bad) break;
         CHECK(e.code == FTS_IO);
@@ -79,7 +79,7 @@ TEST(synth_refuses_what_is_there_and_leaves_nothing_half_done)
     names_free(&names);
     for (long n = 1;; n++) {
         test_alloc_fail(n);
-        int bad = synth_write(path_to(dir, "again"), &o, NULL, NULL, &e);
+        int bad = synth_write(path_to(dir, "again"), &o, NULL, NULL, NULL, &e);
         test_alloc_fail(0);
         if (!bad) break;
         CHECK(e.code == FTS_NOMEM && n < 100);
@@ -107,7 +107,7 @@ TEST(synth_has_structure)
     const char *dir = path_to(test_folder(), "out");
     double x[N], last = 0, best = 0;
     Source s;
-    OK(synth_write(dir, &o, NULL, NULL, &e));
+    OK(synth_write(dir, &o, NULL, NULL, NULL, &e));
     OK(source_open(&s, &format_bin, dir, NULL, &e));
     CHECK(s.count == SERIES);
     for (int i = 0; i < SERIES; i++) {

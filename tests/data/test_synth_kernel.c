@@ -161,7 +161,7 @@ TEST(synth_kernel_same_bytes_for_any_threads)
     const char *dir = test_folder();
     for (int i = 0; i < 4; i++) {
         SynthOpts o = {.series = 60, .length = 200, .seed = rows[i].seed, .kind = 1, .threads = rows[i].threads};
-        OK(synth_write(path_to(dir, rows[i].out), &o, NULL, NULL, &e));
+        OK(synth_write(path_to(dir, rows[i].out), &o, NULL, NULL, NULL, &e));
     }
     CHECK(same(dir, "one", "two") == 1);
     CHECK(same(dir, "one", "seven") == 1);
@@ -179,7 +179,7 @@ TEST(synth_kernel_is_finite_at_any_length)
         double x[257];
         int moving = 0;
         Source s;
-        OK(synth_write(out, &o, NULL, NULL, &e));
+        OK(synth_write(out, &o, NULL, NULL, NULL, &e));
         OK(source_open(&s, &format_bin, out, NULL, &e));
         CHECK(s.count == 200);
         for (int i = 0; i < 200; i++) {
@@ -198,14 +198,14 @@ TEST(synth_kernel_refuses_what_does_not_fit)
     KernelSynth k;
     SynthOpts o = {.series = 3, .length = KERNEL_LENGTH_MAX + 1, .seed = 9, .kind = 1, .threads = 2};
     const char *dir = path_to(test_folder(), "out");
-    CHECK(synth_write(dir, &o, NULL, NULL, &e) == -1 && e.code == FTS_USAGE && !path_exists(dir));
+    CHECK(synth_write(dir, &o, NULL, NULL, NULL, &e) == -1 && e.code == FTS_USAGE && !path_exists(dir));
     TEXT(e.message, "--length 8193: kernelsynth makes series of 2 to 8192 points, for which a thread needs up to 256 MiB; choose a smaller --length or --kind simple");
     CHECK(kernel_open(&k, KERNEL_LENGTH_MAX, 1 << 30, &e) == -1 && e.code == FTS_NOMEM);
     kernel_close(&k);
     o.length = 40;
     for (long n = 1;; n++) {
         test_alloc_fail(n);
-        int bad = synth_write(dir, &o, NULL, NULL, &e);
+        int bad = synth_write(dir, &o, NULL, NULL, NULL, &e);
         test_alloc_fail(0);
         if (!bad) break;
         CHECK(e.code == FTS_NOMEM && n < 100);

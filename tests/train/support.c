@@ -107,7 +107,7 @@ const char *synth(const char *dir, int64_t series, int64_t length)
     Err e;
     SynthOpts o = {.series = series, .length = length, .seed = 3, .threads = 1};
     const char *path = below(dir, "data");
-    if (synth_write(path, &o, NULL, NULL, &e)) test_fail(__FILE__, __LINE__, "%s", e.message);
+    if (synth_write(path, &o, NULL, NULL, NULL, &e)) test_fail(__FILE__, __LINE__, "%s", e.message);
     return path;
 }
 
