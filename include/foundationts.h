@@ -33,7 +33,7 @@ typedef enum {
     FTS_EVENT_ANSWER,       /* text: a line of the answer (stdout of the program), without line end */
     FTS_EVENT_NOTICE,       /* text: something a person should know (stderr) */
     FTS_EVENT_START,        /* text: settings as a JSON object; step: the last one done, steps; dir: where the run writes, or NULL */
-    FTS_EVENT_STEP,         /* of a named task: name, step, steps, eta_s. Of training: step, steps, loss, pred, aux, lr, norm, rates; due: a log line is due at this step */
+    FTS_EVENT_STEP,         /* of a named task: name, step, steps, eta_s; with text: of that part of it, a file for example. Of training: step, steps, loss, pred, aux, lr, norm, rates; due: a log line is due at this step */
     FTS_EVENT_BASELINE,     /* name "val" or "val_ood", mae, mse of repeating the last value */
     FTS_EVENT_VALIDATION,   /* name, step, pred, aux, mae, mse */
     FTS_EVENT_EXPERTS,      /* step, share[routers][experts]: share of (token, slot) pairs per expert of the last step */

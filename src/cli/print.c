@@ -114,7 +114,7 @@ static void progress(Print *p, const FtsEvent *ev)
 {
     double now = machine_seconds();
     bar_step(&p->bar, ev);
-    if (p->bar.on || now - p->told < 10) return;
+    if (ev->text || p->bar.on || now - p->told < 10) return;
     if (p->told > 0) say(p, "%s: %" PRId64 " of %" PRId64 " MiB", ev->name, ev->step, ev->steps);
     p->told = now;
 }

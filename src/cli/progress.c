@@ -12,7 +12,7 @@
 #include "util/machine.h"
 
 static const double PAUSE = 0.2;
-enum { BLOCKS = 24, WIDTH = 80, WIDTH_MAX = 200 };
+enum { BLOCKS = 24, WIDTH = 80, WIDTH_MAX = 200, NAME_WIDTH = 30 };
 
 void bar_init(Bar *b)
 {
@@ -53,14 +53,58 @@ int bar_text(char *out, size_t size, const FtsEvent *step, int width)
     return n;
 }
 
-void bar_step(Bar *b, const FtsEvent *step)
+static void part_step(Bar *b, const FtsEvent *step)
+{
+    BarPart *free = NULL, *p = b->part;
+    for (; p < b->part + BAR_PARTS; p++) {
+        if (p->steps && !strncmp(p->name, step->text, sizeof p->name - 1)) break;
+        if (!p->steps) free = p;
+    }
+    if (p == b->part + BAR_PARTS) p = free;
+    if (!p) return;
+    snprintf(p->name, sizeof p->name, "%s", step->text);
+    p->step = step->step;
+    p->steps = step->step < step->steps ? step->steps : 0;
+}
+
+/* The end of a name says more than its beginning. */
+int bar_part_text(char *out, size_t size, const BarPart *p, int width)
+{
+    size_t n = strlen(p->name);
+    int cut = snprintf(out, size, "%-*s ", NAME_WIDTH, n > NAME_WIDTH ? p->name + n - NAME_WIDTH : p->name);
+    if (cut >= width) cut = width > 0 ? width : 0;
+    return cut + bar_text(out + cut, size - (size_t)cut, &(FtsEvent){.name = "", .step = p->step, .steps = p->steps}, width - cut);
+}
+
+static void go_up(Bar *b)
+{
+    if (b->above) fprintf(stderr, "\r\x1b[%dA\x1b[J", b->above);
+    b->above = 0;
+}
+
+static void draw(Bar *b, const FtsEvent *step)
 {
     char text[WIDTH_MAX + 1];
-    double now = machine_seconds();
-    if (!b->on || (b->last > 0 && now - b->last < PAUSE)) return;
-    bar_text(text, sizeof text, step, terminal_width() - 1);
+    int width = terminal_width() - 1;
+    go_up(b);
+    for (int i = 0; i < BAR_PARTS; i++) {
+        if (!b->part[i].steps) continue;
+        bar_part_text(text, sizeof text, &b->part[i], width);
+        fprintf(stderr, "\r%s\x1b[K\n", text);
+        b->above++;
+    }
+    bar_text(text, sizeof text, step, width);
     fprintf(stderr, "\r%s\x1b[K", text);
     fflush(stderr);
+}
+
+void bar_step(Bar *b, const FtsEvent *step)
+{
+    double now = machine_seconds();
+    if (!b->on) return;
+    if (step->text) { part_step(b, step); return; }
+    if (b->last > 0 && now - b->last < PAUSE) return;
+    draw(b, step);
     b->last = now;
     b->drawn = 1;
 }
@@ -68,6 +112,7 @@ void bar_step(Bar *b, const FtsEvent *step)
 void bar_clear(Bar *b)
 {
     if (!b->drawn) return;
+    go_up(b);
     fputs("\r\x1b[K", stderr);
     fflush(stderr);
     b->drawn = 0;

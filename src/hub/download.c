@@ -49,11 +49,22 @@ static int check_repo(const char *repo, Err *e)
     return err_set(e, FTS_USAGE, "--repo-id %s: not the name of a repository, which is OWNER/NAME", repo);
 }
 
+/* A file that a thread fetches, and how much of it is there. */
+typedef struct Fetch { Download *d; const RepoFile *f; int64_t bytes; } Fetch;
+
+static void tell_file(const Fetch *f, int64_t bytes)
+{
+    event_send(&f->d->s->events, &(Event){.kind = FTS_EVENT_STEP, .name = "download", .text = f->f->path, .step = bytes / MIB, .steps = (f->f->size + MIB - 1) / MIB});
+}
+
 static void tell_progress(void *user, int64_t bytes)
 {
-    Download *d = user;
+    Fetch *f = user;
+    Download *d = f->d;
     pthread_mutex_lock(&d->lock);
     d->bytes += bytes;
+    f->bytes += bytes;
+    tell_file(f, f->bytes);
     double spent = machine_seconds() - d->began, rate = spent > 0 ? (double)d->bytes / spent : 0;
     event_send(&d->s->events, &(Event){.kind = FTS_EVENT_STEP, .name = "download", .step = d->bytes / MIB, .steps = (d->total + MIB - 1) / MIB,
                                        .eta_s = rate > 0 ? (double)(d->total - d->bytes) / rate : 0});
@@ -76,10 +87,13 @@ static void give_up(Download *d, const Err *e)
     pthread_mutex_unlock(&d->lock);
 }
 
-static void told_done(Download *d, const RepoFile *f)
+static void told_done(const Fetch *fetch)
 {
+    Download *d = fetch->d;
+    const RepoFile *f = fetch->f;
     pthread_mutex_lock(&d->lock);
     d->done++;
+    tell_file(fetch, MIB * ((f->size + MIB - 1) / MIB));
     event_say(&d->s->events, FTS_EVENT_NOTICE, "%s: %" PRId64 " bytes, verified (%d of %d files)", f->path, f->size, d->done, d->list.n);
     pthread_mutex_unlock(&d->lock);
 }
@@ -100,8 +114,9 @@ static void *work(void *arg)
     const RepoFile *f;
     int bad = http_open(&h.http, &d->env, d->s->stop, &e);
     while (!bad && (f = take(d))) {
-        bad = fetch_file(&h, d->dir, f, tell_progress, d, &e);
-        if (!bad) told_done(d, f);
+        Fetch fetch = {d, f, 0};
+        bad = fetch_file(&h, d->dir, f, tell_progress, &fetch, &e);
+        if (!bad) told_done(&fetch);
     }
     if (bad) give_up(d, &e);
     http_close(&h.http);

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../hub/support.h"
 #include "cli.h"
 
 /* Runs a command whose stderr is a terminal; what that terminal got is in text. */
@@ -49,4 +50,23 @@ TEST(cli_a_bar_on_a_terminal_and_none_elsewhere)
     CHECK(status == 0 && drawn && strstr(text, "\r\x1b[K"));
     const Said *s = cli("%s", command);
     CHECK(s->status == 0 && !strchr(s->err, '\r') && !strchr(s->err, '\x1b'));
+}
+
+/* Bars of files stand above the one of all; the cursor goes up to draw them again, and none is left at the end. */
+TEST(cli_a_bar_for_each_file_that_is_fetched)
+{
+    static char text[1 << 18];
+    char command[1024];
+    if (!cli_program() || !tiny_start()) return;
+    tiny_set("slow=60&piece=40000");
+    snprintf(command, sizeof command, "TERM=xterm $P data download --repo-id org/tiny --partitions energy --max-workers 2 --time300b-dir %s", test_folder());
+    int status = on_terminal(command, text, sizeof text);
+    if (status < 0) { test_skip("no pseudo-terminals"); return; }
+    regex_t bars;
+    CHECK(!regcomp(&bars, "\r\x1b\\[2A\x1b\\[J(\renergy/[a-z/0-9.-]+ +\\[\\.+\\] +0%  0/1 MiB\x1b\\[K\r?\n){2}\r\\[#*\\.*\\] +[0-9]+%  0/1 MiB", REG_EXTENDED | REG_NOSUB));
+    int drawn = !regexec(&bars, text, 0, NULL, 0);
+    regfree(&bars);
+    CHECK(status == 0 && drawn);
+    const char *last = strrchr(text, '\x1b');
+    CHECK(last && !strncmp(last, "\x1b[K", 3) && !strchr(last, '#'));
 }
