@@ -59,7 +59,7 @@ TEST(cli_a_bar_for_each_file_that_is_fetched)
     char command[1024];
     if (!cli_program() || !tiny_start()) return;
     tiny_set("slow=60&piece=40000");
-    snprintf(command, sizeof command, "TERM=xterm $P data download --repo-id org/tiny --partitions energy --max-workers 2 --time300b-dir %s", test_folder());
+    snprintf(command, sizeof command, "TERM=xterm $P data download --repo-id org/tiny --partitions energy --max-workers 2 --time300b-dir %s >/dev/null", test_folder());
     int status = on_terminal(command, text, sizeof text);
     if (status < 0) { test_skip("no pseudo-terminals"); return; }
     regex_t bars;
