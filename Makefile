@@ -16,6 +16,7 @@ $(call need,openblas,libopenblas-dev)
 $(call need,libcurl,libcurl4-openssl-dev)
 $(call need,libcrypto,libssl-dev)
 $(call need,zlib,zlib1g-dev)
+$(call need,yaml-0.1,libyaml-dev)
 ifdef CUDA
 $(error CUDA=1: there is no CUDA backend in this version, build without it)
 endif
@@ -27,7 +28,7 @@ WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-proto
 OPT     ?= -O2
 # No contraction: a product and a sum are fused only where the code says so, or results would differ between compilers.
 CFLAGS  += -std=c11 -D_GNU_SOURCE $(OPT) -g $(WARN) -Iinclude -Isrc -fvisibility=hidden -fPIC -pthread -ffp-contract=off -MMD -MP
-LDLIBS  += $(BLAS_LIBS) -lcurl -lcrypto -lz -lm -pthread
+LDLIBS  += $(BLAS_LIBS) -lcurl -lcrypto -lyaml -lz -lm -pthread
 ifdef SAN
 CFLAGS  += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif

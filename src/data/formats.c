@@ -18,6 +18,7 @@ const Format *const formats[] = {
     &format_npy,
     &format_npygz,
     &format_npz,
+    &format_yaml,
 };
 const int nformats = sizeof formats / sizeof *formats;
 

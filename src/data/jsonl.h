@@ -8,6 +8,7 @@
 
 int json_series(Decoded *d, Json *j, Err *e);                  /* the next value as one series: a list of numbers, or an object with "sequence" or "target" */
 int json_decode(Decoded *d, const void *text, size_t n, Err *e);      /* a Decode: one array of such values, or of numbers, which are one series */
+int json_word(const char *p, size_t n, double *x);             /* what stands for a number in quotes, nan, inf, -Infinity: 1, or 0 if it is none of these */
 int jsonl_decode(Decoded *d, const void *text, size_t n, Err *e);     /* a Decode; errors begin with "line 3, column 7: " */
 
 #endif

@@ -50,6 +50,7 @@ extern const Format format_pickle;
 extern const Format format_npy;
 extern const Format format_npygz;
 extern const Format format_npz;
+extern const Format format_yaml;
 extern const Format *const formats[];
 extern const int nformats;
 

@@ -6,15 +6,24 @@
 #include <strings.h>
 
 /* Writers of GluonTS put these in quotes, and not always in the same spelling. */
+int json_word(const char *p, size_t n, double *x)
+{
+    static const struct { const char *text; float x; } words[] = {
+        {"nan", NAN}, {"inf", INFINITY}, {"infinity", INFINITY}, {"-inf", -INFINITY}, {"-infinity", -INFINITY},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (n != strlen(words[i].text) || strncasecmp(p, words[i].text, n)) continue;
+        *x = (double)words[i].x;
+        return 1;
+    }
+    return 0;
+}
+
 static int quoted_number(Json *j, double *x, Err *e)
 {
     char word[16];
     if (json_string(j, word, sizeof word, e)) return -1;
-    const char *bare = word + (*word == '-');
-    if (!strcasecmp(word, "nan")) *x = (double)NAN;
-    else if (!strcasecmp(bare, "infinity") || !strcasecmp(bare, "inf")) *x = bare == word ? (double)INFINITY : -(double)INFINITY;
-    else return json_error(j, e, "found \"%s\", expected a number", word);
-    return 0;
+    return json_word(word, strlen(word), x) ? 0 : json_error(j, e, "found \"%s\", expected a number", word);
 }
 
 static int number(Json *j, double *x, Err *e)

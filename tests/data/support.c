@@ -67,6 +67,19 @@ DataOpts data_settings(int64_t C, int64_t stride)
 
 OptList one_path(const char *path) { return (OptList){.item = {(char *)path}, .n = 1}; }
 
+const char *series_text(const Decoded *d, char *out, size_t size)
+{
+    size_t n = 0;
+    *out = 0;
+    for (int64_t i = 0; i < d->count; i++) {
+        int64_t from = d->start[i], to = i + 1 < d->count ? d->start[i + 1] : d->n;
+        n += (size_t)snprintf(out + n, n < size ? size - n : 0, "%s[", i ? " " : "");
+        for (int64_t t = from; t < to; t++) n += (size_t)snprintf(out + n, n < size ? size - n : 0, "%s%.17g", t > from ? "," : "", d->point[t]);
+        n += (size_t)snprintf(out + n, n < size ? size - n : 0, "]");
+    }
+    return out;
+}
+
 int open_at(Dataset **d, const char *path, const DataOpts *o, int64_t min_points, Err *e)
 {
     OptList paths = one_path(path);

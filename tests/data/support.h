@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "data/dataset.h"
+#include "data/decoded.h"
 
 const char *put_file(const char *dir, const char *name, const void *p, size_t n);   /* name may have folders; returns the path (valid for 8 calls) */
 const char *put_text(const char *dir, const char *name, const char *text);
@@ -18,6 +19,7 @@ const char *put_ramps(const char *dir, const char *name, const int64_t *length, 
 
 DataOpts data_settings(int64_t C, int64_t stride);                                  /* zero, split */
 OptList  one_path(const char *path);
+const char *series_text(const Decoded *d, char *out, size_t size);                  /* "[1,nan] [2]" */
 int      open_at(Dataset **d, const char *path, const DataOpts *o, int64_t min_points, Err *e);
 
 #endif

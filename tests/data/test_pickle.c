@@ -21,20 +21,6 @@
 #define OBJECTS TYPE("O8", "|")
 #define BUFFER "cnumpy.core.numeric\n_frombuffer\n("
 
-/* "[1,nan] [2]" */
-static const char *text_of(const Decoded *d, char *out, size_t size)
-{
-    size_t n = 0;
-    *out = 0;
-    for (int64_t i = 0; i < d->count; i++) {
-        int64_t from = d->start[i], to = i + 1 < d->count ? d->start[i + 1] : d->n;
-        n += (size_t)snprintf(out + n, n < size ? size - n : 0, "%s[", i ? " " : "");
-        for (int64_t t = from; t < to; t++) n += (size_t)snprintf(out + n, n < size ? size - n : 0, "%s%.17g", t > from ? "," : "", d->point[t]);
-        n += (size_t)snprintf(out + n, n < size ? size - n : 0, "]");
-    }
-    return out;
-}
-
 /* From a block that ends where the bytes end, so that a byte too many is seen. The text of the series, or of the error. */
 static const char *decode(const void *bytes, size_t n, char *out, size_t size, Err *e)
 {
@@ -44,7 +30,7 @@ static const char *decode(const void *bytes, size_t n, char *out, size_t size, E
     memcpy(p, bytes, n);
     *e = (Err){0};
     if (pickle_decode(&d, p, n, e)) snprintf(out, size, "%s", e->message);
-    else text_of(&d, out, size);
+    else series_text(&d, out, size);
     decoded_free(&d);
     free(p);
     return out;
@@ -375,7 +361,7 @@ TEST(pickle_first_of_other_bytes)
     size_t used = 0;
     OK(pickle_decode_one(&d, BYTES(bytes), &used, &e));
     CHECK(used == sizeof bytes - sizeof "behind it");
-    TEXT(text_of(&d, got, sizeof got), "[1,nan] [2]");
+    TEXT(series_text(&d, got, sizeof got), "[1,nan] [2]");
     decoded_free(&d);
     CHECK(pickle_decode_one(&d, bytes, used - 1, &used, &e) == -1 && e.code == FTS_FORMAT);
     decoded_free(&d);

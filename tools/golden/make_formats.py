@@ -1,6 +1,6 @@
 """make_formats.py - writes tests/golden/formats: the same three series in every format, by the programs that people use.
 
-    python tools/golden/make_formats.py        needs numpy and pandas
+    python tools/golden/make_formats.py        needs numpy, pandas and PyYAML
 
 x[i][t] = (17 i t + 3 t + i) mod 120, 3 series of 40 points: whole numbers that every number type holds exactly.
 tests/data/test_formats.c knows the formula and nothing else."""
@@ -12,6 +12,7 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import yaml
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "tests/golden/formats"
 X = np.array([[(17 * i * t + 3 * t + i) % 120 for t in range(40)] for i in range(3)])
@@ -66,6 +67,8 @@ put("json/dicts.json", json.dumps([{"sequence": x} for x in LISTS]))
 put("jsonl/lists.jsonl", "".join(json.dumps(x) + "\n" for x in LISTS))
 put("jsonl/sequence.jsonl", "".join(json.dumps({"sequence": x}) + "\n" for x in LISTS))
 put("jsonl/gluonts.jsonl", "".join(json.dumps({"start": "2020-01-01", "target": x, "item_id": str(i)}) + "\n" for i, x in enumerate(LISTS)))
+put("yaml/block.yaml", yaml.safe_dump(LISTS, default_flow_style=False))
+put("yaml/flow.yml", yaml.safe_dump([{"sequence": x} for x in LISTS], default_flow_style=True))
 dates = pd.date_range("2020-01-01", periods=40, freq="D")
 wide = pd.DataFrame(X.T.astype(float), columns=["a", "b", "c"])
 wide.insert(0, "date", dates)
