@@ -6,17 +6,17 @@
 
 #include "util/file.h"
 
-#define FOLDER "tests/golden/formats"
+#define FOLDER "tests/golden/"
 
 enum { SERIES = 3, POINTS = 40, C = 12, STRIDE = 7 };
 
 /* tools/golden/make_formats.py has the same formula. */
-static const char *put_expected(const char *dir)
+static const char *put_expected(const char *dir, const int64_t *length)
 {
-    static const int64_t length[SERIES] = {POINTS, POINTS, POINTS};
     float x[SERIES * POINTS];
+    int n = 0;
     for (int i = 0; i < SERIES; i++)
-        for (int t = 0; t < POINTS; t++) x[i * POINTS + t] = (float)((17 * i * t + 3 * t + i) % 120);
+        for (int t = 0; t < length[i]; t++) x[n++] = (float)((17 * i * t + 3 * t + i) % 120);
     return put_bin(dir, "expected", x, length, SERIES);
 }
 
@@ -27,7 +27,9 @@ static int same_windows(const Dataset *a, const Dataset *b)
     int pt[8], npt[8], n[8];
     Origin origin[8];
     int64_t cut;
-    if (dataset_windows(a) != dataset_windows(b) || dataset_windows(a) != SERIES * 4) return 0;
+    if (dataset_windows(a) != dataset_windows(b) || dataset_series(a) != dataset_series(b)) return 0;
+    for (int k = 0; k < SERIES; k++)
+        if (dataset_source(a, 0)->length[k] != dataset_source(b, 0)->length[k]) return 0;
     for (int64_t w = 0; w < dataset_windows(a); w++) {
         if (dataset_window(a, w, x, pt, npt, origin, &cut, &e) != 1 || dataset_window(b, w, y, pt, n, origin, &cut, &e) != 1) return 0;
         if (npt[0] != n[0] || memcmp(x, y, (size_t)n[0] * sizeof *x)) return 0;
@@ -35,12 +37,12 @@ static int same_windows(const Dataset *a, const Dataset *b)
     return 1;
 }
 
-static void check_format(const Format *f, const char *expected, const DataOpts *o)
+static void check_format(const char *folder, const Format *f, const char *expected, const DataOpts *o)
 {
     Names names;
     Err e = {0};
     char dir[512];
-    snprintf(dir, sizeof dir, "%s/%s", FOLDER, f->name);
+    snprintf(dir, sizeof dir, "%s/%s", folder, f->name);
     OK(dir_list(&names, dir, &e));
     CHECK(names.n > 0);
     for (int i = 0; i < names.n; i++) {
@@ -54,17 +56,24 @@ static void check_format(const Format *f, const char *expected, const DataOpts *
     names_free(&names);
 }
 
-/* Every row of formats.c must have files here, so a format that nobody tried cannot be added. */
-TEST(formats_all_give_the_same_windows)
+/* Every row of formats.c must have files in both folders, so a format that nobody tried cannot be added. */
+static void check_all(const char *folder, const int64_t *length, int64_t windows)
 {
     static const Scaling scaling[] = {SCALE_ZERO, SCALE_MAX, SCALE_NONE};
-    const char *dir = test_folder();
     char expected[512];
-    if (!path_is_dir(FOLDER)) { test_skip("not run from the root of the project"); return; }
-    snprintf(expected, sizeof expected, "%s", put_expected(dir));
+    Dataset *d;
+    Err e = {0};
+    if (!path_is_dir(folder)) { test_skip("not run from the root of the project"); return; }
+    snprintf(expected, sizeof expected, "%s", put_expected(test_folder(), length));
     for (int k = 0; k < 3; k++) {
         DataOpts o = data_settings(C, STRIDE);
         o.normalization_func = scaling[k];
-        for (int i = 0; i < nformats; i++) check_format(formats[i], expected, &o);
+        OK(open_at(&d, expected, &o, 2, &e));
+        CHECK(dataset_windows(d) == windows);
+        dataset_close(d);
+        for (int i = 0; i < nformats; i++) check_format(folder, formats[i], expected, &o);
     }
 }
+
+TEST(formats_all_give_the_same_windows) { check_all(FOLDER "formats", (const int64_t[]){POINTS, POINTS, POINTS}, 3 * 4); }
+TEST(formats_all_give_the_same_ragged_windows) { check_all(FOLDER "ragged", (const int64_t[]){POINTS, 1, 17}, 4 + 0 + 1); }

@@ -1,8 +1,10 @@
-"""make_formats.py - writes tests/golden/formats: the same three series in every format, by the programs that people use.
+"""make_formats.py - writes tests/golden/formats and tests/golden/ragged: the same three series in every format, by the programs
+that people use.
 
     python tools/golden/make_formats.py        needs numpy, pandas and PyYAML
 
-x[i][t] = (17 i t + 3 t + i) mod 120, 3 series of 40 points: whole numbers that every number type holds exactly.
+x[i][t] = (17 i t + 3 t + i) mod 120, 3 series of 40 points: whole numbers that every number type holds exactly. The ragged ones
+are cut to 40, 1 and 17 points.
 tests/data/test_formats.c knows the formula and nothing else."""
 import gzip
 import io
@@ -14,7 +16,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-OUT = pathlib.Path(__file__).resolve().parents[2] / "tests/golden/formats"
+GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "tests/golden"
+OUT = GOLDEN / "formats"
 X = np.array([[(17 * i * t + 3 * t + i) % 120 for t in range(40)] for i in range(3)])
 LISTS = X.tolist()
 
@@ -78,3 +81,28 @@ put("csv/long.csv", wide.melt("date", var_name="item_id", value_name="target").t
 put("csv/rows.csv", pd.DataFrame([["s%d" % i, *x] for i, x in enumerate(LISTS)], columns=["V%d" % k for k in range(1, 42)]).to_csv(index=False))
 put("tsf/good.tsf", "@relation x\n@attribute series_name string\n@frequency daily\n@missing false\n@equallength true\n@data\n"
     + "".join("T%d:%s\n" % (i, ",".join(map(str, x))) for i, x in enumerate(LISTS)))
+
+OUT = GOLDEN / "ragged"
+RAGGED = [x[:n] for x, n in zip(LISTS, (40, 1, 17))]
+FLOATS = [np.array(x, "f4") for x in RAGGED]
+raw = np.concatenate(FLOATS).tobytes()
+scales = [{"offset": o, "length": len(x)} for o, x in zip((0, 40, 41), RAGGED)]
+put("bin/ragged/data-1-of-1.bin", raw)
+put("bin/ragged/meta.json", json.dumps({"num_sequences": 3, "dtype": "float32", "files": {"data-1-of-1.bin": 58}, "scales": scales}))
+put("jsonl/ragged.jsonl", "".join(json.dumps({"target": x}) + "\n" for x in RAGGED))
+put("json/ragged.json", json.dumps(RAGGED))
+table = pd.DataFrame([(f"s{i}", t, x) for i, s in enumerate(RAGGED) for t, x in enumerate(s)], columns=["unique_id", "ds", "y"])
+put("csv/long.csv", table.to_csv(index=False))
+put("csv/rows.csv", pd.DataFrame([["s%d" % i, *x, *[None] * (40 - len(x))] for i, x in enumerate(RAGGED)], columns=["V%d" % k for k in range(1, 42)]).to_csv(index=False))
+put("tsf/ragged.tsf", "@relation x\n@attribute series_name string\n@equallength false\n@data\n" + "".join("T%d:%s\n" % (i, ",".join(map(str, x))) for i, x in enumerate(RAGGED)))
+put("pickle/lists.pkl", pickle.dumps(RAGGED))
+put("pickle/arrays.pickle", pickle.dumps(FLOATS))
+objects = np.empty(3, object)
+objects[:] = FLOATS
+put("npy/ragged.npy", npy(objects))
+put("npy.gz/ragged.npy.gz", gzip.compress(npy(objects), mtime=0))
+for name, save in (("stored", np.savez), ("deflated", np.savez_compressed)):
+    f = io.BytesIO()
+    save(f, *FLOATS)
+    put(f"npz/{name}.npz", f.getvalue())
+put("yaml/ragged.yaml", yaml.safe_dump([{"sequence": x} for x in RAGGED]))
