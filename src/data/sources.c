@@ -75,12 +75,13 @@ static int open_all(Opening *o, Err *e)
     return -1;
 }
 
-static void tell_unkept(const Opening *o)
+/* asked: an empty --cache-dir is one that was not given, NULL a verb that has none. */
+static void tell_unkept(const Opening *o, const char *asked)
 {
     int n = 0, first = 0;
     for (int i = o->d->walk.n - 1; i >= 0; i--)
         if (o->d->source[i].unkept) n++, first = i;
-    if (!n || !o->to || (!o->how.cache_dir && machine_seconds() - o->began < SLOW)) return;
+    if (!n || !o->to || !asked || (!o->how.cache_dir && machine_seconds() - o->began < SLOW)) return;
     event_say(o->to, FTS_EVENT_NOTICE, "%s%s: no index can be written, so opening takes as long next time%s", o->d->walk.found[first].path, n > 1 ? " and others" : "",
               o->how.cache_dir ? ": is --cache-dir a folder that can be written?" : ": name a folder for it with --cache-dir");
 }
@@ -95,7 +96,7 @@ int dataset_open_sources(Dataset *d, const char *cache_dir, const Events *to, Er
     if (d->source && o.err) d->nsource = n;
     int bad = !d->source || !d->first || !o.err || open_all(&o, e);
     free(o.err);
-    if (!bad) tell_unkept(&o);
+    if (!bad) tell_unkept(&o, cache_dir);
     for (int i = 0; i < n && !bad; i++) {
         if (__builtin_add_overflow(d->series, d->source[i].count, &d->series)) bad = err_set(e, FTS_FORMAT, "%s: too many series", d->walk.found[i].path);
         d->first[i + 1] = d->series;

@@ -121,7 +121,8 @@ static int visit_root(Asked *a, const char *path, Err *e)
     struct stat st;
     a->root = path;
     if (stat(path, &st)) {
-        if (errno != ENOENT || strstr(path, ".json")) return err_errno(e, errno, path);
+        const char *slash = strrchr(path, '/');
+        if (errno != ENOENT || strchr(slash ? slash : path, '.')) return err_errno(e, errno, path);          /* with an ending it was meant as a file */
         return err_set(e, FTS_IO, "%s: No such file or directory. To download Time-300B into it: foundationts data download --time300b-dir %s", path, path);
     }
     if (visit(a, path, NULL, e)) return -1;
