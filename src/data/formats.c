@@ -19,6 +19,7 @@ const Format *const formats[] = {
     &format_npygz,
     &format_npz,
     &format_yaml,
+    &format_arrow,
 };
 const int nformats = sizeof formats / sizeof *formats;
 

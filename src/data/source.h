@@ -51,6 +51,7 @@ extern const Format format_npy;
 extern const Format format_npygz;
 extern const Format format_npz;
 extern const Format format_yaml;
+extern const Format format_arrow;
 extern const Format *const formats[];
 extern const int nformats;
 

@@ -29,21 +29,6 @@ static int has_bin(const char *path)
     return found;
 }
 
-/* Does the text have "files" at its top? What is no JSON up to there has not. */
-static int names_files(const Map *m)
-{
-    Json j;
-    Err e;
-    char key[16];
-    json_init(&j, m->p, m->n);
-    if (json_open(&j, '{', &e)) return 0;
-    while (json_more(&j, &e) > 0 && !json_key(&j, key, sizeof key, &e)) {
-        if (!strcmp(key, "files")) return 1;
-        if (json_skip(&j, &e)) return 0;
-    }
-    return 0;
-}
-
 static int bin_sniff(const char *path, int is_dir)
 {
     char meta[PATH_ROOM];
@@ -52,7 +37,7 @@ static int bin_sniff(const char *path, int is_dir)
     if (!is_dir || path_join(meta, sizeof meta, path, "meta.json", &e) || !path_exists(meta) || path_is_dir(meta)) return 0;
     if (has_bin(path)) return 1;
     if (map_open(&m, meta, &e)) return 0;
-    int mine = names_files(&m);
+    int mine = json_has_key(m.p, m.n, "files");
     map_close(&m);
     return mine;
 }

@@ -310,6 +310,20 @@ int json_end(Json *j, Err *e)
     return next(j) < 0 && !j->depth ? 0 : unexpected(j, j->depth ? "a closing bracket" : "the end", e);
 }
 
+int json_has_key(const void *text, size_t n, const char *key)
+{
+    Json j;
+    Err e;
+    char found[64];
+    json_init(&j, text, n);
+    if (json_open(&j, '{', &e)) return 0;
+    while (json_more(&j, &e) > 0 && !json_key(&j, found, sizeof found, &e)) {
+        if (!strcmp(found, key)) return 1;
+        if (json_skip(&j, &e)) return 0;
+    }
+    return 0;
+}
+
 /* What is not UTF-8, such as a file name from elsewhere, becomes U+FFFD: the text stays readable to every parser. */
 void json_put_string(Str *s, const char *text)
 {

@@ -30,6 +30,7 @@ int  json_int(Json *j, int64_t *x, Err *e);                         /* a whole n
 int  json_bool(Json *j, int *x, Err *e);
 int  json_skip(Json *j, Err *e);                                    /* any value */
 int  json_end(Json *j, Err *e);                                     /* nothing but white space may follow */
+int  json_has_key(const void *text, size_t n, const char *key);     /* 1: an object with this key at its top; what is no JSON up to there has none */
 int  json_error(const Json *j, Err *e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));  /* "line 3, column 7: ..."; always -1 */
 
 void json_put_string(Str *s, const char *text);                     /* with quotes and escapes */

@@ -1,7 +1,7 @@
 """make_formats.py - writes tests/golden/formats and tests/golden/ragged: the same three series in every format, by the programs
 that people use.
 
-    python tools/golden/make_formats.py        needs numpy, pandas and PyYAML
+    python tools/golden/make_formats.py        needs numpy, pandas, pyarrow, datasets and PyYAML
 
 x[i][t] = (17 i t + 3 t + i) mod 120, 3 series of 40 points: whole numbers that every number type holds exactly. The ragged ones
 are cut to 40, 1 and 17 points.
@@ -12,8 +12,10 @@ import json
 import pathlib
 import pickle
 
+import datasets
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import yaml
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "tests/golden"
@@ -82,6 +84,24 @@ put("csv/rows.csv", pd.DataFrame([["s%d" % i, *x] for i, x in enumerate(LISTS)],
 put("tsf/good.tsf", "@relation x\n@attribute series_name string\n@frequency daily\n@missing false\n@equallength true\n@data\n"
     + "".join("T%d:%s\n" % (i, ",".join(map(str, x))) for i, x in enumerate(LISTS)))
 
+
+def arrow(name, table, new=pa.ipc.new_stream, rows=None):
+    f = io.BytesIO()
+    with new(f, table.schema) as w:
+        w.write_table(table, rows)
+    put(f"arrow/{name}.arrow", f.getvalue())
+
+
+def series(kind):
+    return pa.table({"item_id": [f"T{i}" for i in range(3)], "start": pa.array([0] * 3, pa.timestamp("s")), "target": pa.array(LISTS, kind), "of": pa.array([[i] for i in range(3)])})
+
+
+arrow("stream", series(pa.list_(pa.int64())), rows=2)
+arrow("large", series(pa.large_list(pa.float64())), pa.ipc.new_file)
+arrow("fixed", series(pa.list_(pa.float16(), 40)), pa.ipc.new_file, 1)
+arrow("nested", pa.table({"target": pa.array([LISTS[:2], LISTS[2:]], pa.list_(pa.list_(pa.uint8())))}))
+saved = datasets.Dataset.from_dict({"sequence": LISTS}, features=datasets.Features(sequence=datasets.List(datasets.Value("float32"))))
+saved.save_to_disk(OUT / "arrow/saved", num_shards=2)
 OUT = GOLDEN / "ragged"
 RAGGED = [x[:n] for x, n in zip(LISTS, (40, 1, 17))]
 FLOATS = [np.array(x, "f4") for x in RAGGED]
@@ -106,3 +126,4 @@ for name, save in (("stored", np.savez), ("deflated", np.savez_compressed)):
     save(f, *FLOATS)
     put(f"npz/{name}.npz", f.getvalue())
 put("yaml/ragged.yaml", yaml.safe_dump([{"sequence": x} for x in RAGGED]))
+arrow("ragged", pa.table({"target": pa.array(RAGGED, pa.list_(pa.float32()))}), rows=2)
