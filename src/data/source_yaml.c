@@ -25,9 +25,10 @@ static int error_at(yaml_mark_t at, Err *e, const char *fmt, ...)
     return err_set(e, FTS_FORMAT, "line %zu, column %zu: %s", at.line + 1, at.column + 1, text);
 }
 
+/* A failure without a story is one of memory, too: libyaml does not set the code for each allocation. */
 static int parser_error(const yaml_parser_t *p, Err *e)
 {
-    if (p->error == YAML_MEMORY_ERROR) return err_set(e, FTS_NOMEM, "no memory for reading YAML");
+    if (p->error == YAML_MEMORY_ERROR || !p->problem) return err_set(e, FTS_NOMEM, "no memory for reading YAML");
     if (p->error == YAML_READER_ERROR) return err_set(e, FTS_FORMAT, "byte %zu: %s", p->problem_offset, p->problem);
     return error_at(p->problem_mark, e, "%s%s%s", p->problem, p->context ? " " : "", p->context ? p->context : "");
 }
@@ -101,18 +102,22 @@ static int refuse_alias(const Yaml *y, Err *e)
 
 typedef struct Expected { const char *tag, *otherwise; int kinds; } Expected;
 
-/* Quotes and tags say what a scalar may be; without them all is open. */
+/* The first row is a text without quotes and tag, the second one in quotes. */
 static const Expected *expected(const Yaml *y)
 {
-    static const Expected text = {YAML_STR_TAG, "a text, no number", SCALAR_WORD}, tags[] = {
-        {YAML_FLOAT_TAG, "no number", SCALAR_FLOAT | SCALAR_INT | SCALAR_WORD}, {YAML_INT_TAG, "no whole number", SCALAR_INT | SCALAR_BITS},
-        {YAML_BOOL_TAG, "neither true nor false", SCALAR_BOOL}, {YAML_NULL_TAG, "not null", SCALAR_NULL},
-    }, open = {NULL, "no number", SCALAR_NULL | SCALAR_BOOL | SCALAR_INT | SCALAR_BITS | SCALAR_FLOAT | SCALAR_WORD};
+    static const Expected rows[] = {
+        {"",             "no number",              SCALAR_NULL | SCALAR_BOOL | SCALAR_INT | SCALAR_BITS | SCALAR_FLOAT | SCALAR_WORD},
+        {YAML_STR_TAG,   "a text, no number",      SCALAR_WORD},
+        {YAML_FLOAT_TAG, "no number",              SCALAR_INT | SCALAR_FLOAT | SCALAR_WORD},
+        {YAML_INT_TAG,   "no whole number",        SCALAR_INT | SCALAR_BITS},
+        {YAML_BOOL_TAG,  "neither true nor false", SCALAR_BOOL},
+        {YAML_NULL_TAG,  "not null",               SCALAR_NULL},
+    };
     const char *tag = (const char *)y->now.data.scalar.tag;
-    if (y->now.data.scalar.plain_implicit) return &open;
-    if (!tag || !strcmp(tag, text.tag)) return &text;
-    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
-        if (!strcmp(tag, tags[i].tag)) return &tags[i];
+    if (y->now.data.scalar.plain_implicit) return &rows[0];
+    if (!tag) return &rows[1];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (!strcmp(tag, rows[i].tag)) return &rows[i];
     return NULL;
 }
 
@@ -185,7 +190,7 @@ static int series(Decoded *d, Yaml *y, Err *e)
     }
 }
 
-/* A list of series, or the first item decides that it is one. */
+/* Of series, or of the numbers of one: the first item decides. */
 static int list(Decoded *d, Yaml *y, Err *e)
 {
     if (check_tag(y, y->now.data.sequence_start.tag, YAML_SEQ_TAG, e) || next(y, e)) return -1;

@@ -86,18 +86,18 @@ static int64_t without_underscores(const char *p, const char *end, char *out)
     return n;
 }
 
-/* 1:30:59 or 1:30.5 */
+/* A text with a colon in it: 1:30:59 or 1:30.5 */
 static ScalarKind base60_kind(const char *p, const char *end)
 {
     const char *first = p;
-    int parts = 0;
-    for (p = skip_digits(p, end); p < end && *p == ':'; parts++) {
+    p = skip_digits(p, end);
+    while (p < end && *p == ':') {
         const char *part = ++p;
         p = skip_digits(p, end);
         if (p == part || p - part > 2 || (p - part == 2 && *part > '5')) return SCALAR_TEXT;
     }
-    if (p < end && *p == '.') return parts && skip_digits(p + 1, end) == end ? SCALAR_FLOAT : SCALAR_TEXT;
-    return parts && p == end && *first != '0' ? SCALAR_INT : SCALAR_TEXT;
+    if (p < end && *p == '.') return skip_digits(p + 1, end) == end ? SCALAR_FLOAT : SCALAR_TEXT;
+    return p == end && *first != '0' ? SCALAR_INT : SCALAR_TEXT;
 }
 
 /* From the last part to the first, as Python adds them up. Whole numbers are exact below 2^53, and nobody writes larger ones so. */

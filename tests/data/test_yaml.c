@@ -59,6 +59,9 @@ TEST(yaml_long_scalars_are_whole_or_refused)
     text[1] = '_';
     CHECK(scalar_resolve(text, 300, &x) == SCALAR_INT && x > 1.1e298 && x < 1.2e298);
     CHECK(scalar_resolve(text, 513, &x) == SCALAR_INT && scalar_resolve(text, 514, &x) == SCALAR_LONG);
+    memset(text + 2, 'a', sizeof text - 2);
+    CHECK(scalar_resolve(text, 4000, &x) == SCALAR_TEXT);
+    memset(text, '1', sizeof text);
     memset(text + 1, '_', 3000);
     CHECK(scalar_resolve(text, 3003, &x) == SCALAR_INT && x == 111);
     memset(text, ':', sizeof text);
@@ -156,6 +159,8 @@ TEST(yaml_broken_files_are_named)
         TEXT(got, broken[i].message);
         CHECK(e.code == FTS_FORMAT);
     }
+    Decoded d = {0};
+    CHECK(yaml_decode(&d, NULL, 0, &e) == -1 && e.code == FTS_FORMAT);              /* how an empty file is mapped */
 }
 
 /* What is passed over is counted, not called, and an alias of it is not expanded. */
@@ -286,7 +291,7 @@ TEST(yaml_source_leaves_settings_alone)
     strcpy(late + sizeof late - 24, "\"\nsequence: [1, 2, 3]\n");
     put_text(dir, "a/late.yaml", late);
     put_text(dir, "a/x.yaml", "# x\n- [1, 2, 3]\n- [4, 5]\n");
-    put_text(dir, "a/y.yml", "id: {a: [b, c]}\ntarget: [1, 2, 3]\n");
+    put_text(dir, "a/y.yml", "? [a, b]\n: {c: [d]}\ntarget: [1, 2, 3]\n");
     OK(open_at(&d, path_to(dir, "a"), &o, 2, &e));
     CHECK(dataset_sources(d) == 2 && dataset_series(d) == 3 && dataset_ignored(d) == 6);
     dataset_close(d);
