@@ -81,10 +81,11 @@ static int skip(Yaml *y, Err *e)
 static int refuse_tag(const Yaml *y, const char *tag, Err *e)
 {
     static const char standard[] = "tag:yaml.org,2002:";
-    int is_standard = !strncmp(tag, standard, sizeof standard - 1);
-    const char *name = tag + (is_standard ? sizeof standard - 1 : 0);
+    int known = !strncmp(tag, standard, sizeof standard - 1);
     char shown[32];
-    return error_at(y->now.start_mark, e, "%s%s: tags are not read", is_standard ? "!!" : "", cell_shown((Cell){name, strlen(name)}, shown));
+    if (known) tag += sizeof standard - 1;
+    cell_shown((Cell){tag, strlen(tag)}, shown);
+    return error_at(y->now.start_mark, e, "%s%s: tags are not read: write lists and numbers without them", known ? "!!" : "", shown);
 }
 
 /* Fine without a tag, or with the one that says what is there anyway. */
