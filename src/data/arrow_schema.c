@@ -54,10 +54,10 @@ static const NumType *number_type(int kind, FlatTable type)
 {
     static const char *const precision[] = {"float16", "float32", "float64"};
     char name[16] = "";
-    int64_t bits = flat_int(type, INT_BITS, 4, 0), of = flat_int(type, FIRST_SLOT, 2, 0);
+    int64_t of = kind == KIND_FLOAT ? flat_int(type, FIRST_SLOT, 2, 0) : 0, bits = kind == KIND_INT ? flat_int(type, INT_BITS, 4, 0) : 0;
     if (kind == KIND_BOOL) return numtype_find("bool");
     if (kind == KIND_FLOAT) return of >= 0 && of < 3 ? numtype_find(precision[of]) : NULL;
-    if (kind == KIND_INT && bits >= 8 && bits <= 64) snprintf(name, sizeof name, "%sint%d", flat_int(type, INT_SIGNED, 1, 0) ? "" : "u", (int)bits);
+    if (bits >= 8 && bits <= 64) snprintf(name, sizeof name, "%sint%d", flat_int(type, INT_SIGNED, 1, 0) ? "" : "u", (int)bits);
     return numtype_find(name);
 }
 
