@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "data/arrow_message.h"
+#include "util/array.h"
 
 /* Slots and sizes, as Message.fbs has them. */
 enum { BATCH_LENGTH, BATCH_NODES, BATCH_BUFFERS, BATCH_COMPRESSION, BATCH_VIEWS };
@@ -19,13 +20,9 @@ typedef struct Lists { Node node; const unsigned char *offsets; int size; int64_
 /* Room for `more` items of `size` bytes behind the n that are there: half as much again, or what a large batch needs. */
 static int room(void *array, int64_t n, int64_t more, size_t size, int64_t *cap, Err *e)
 {
-    void *p;
     int64_t want = n + (more > n / 2 ? more : n / 2);
     if (more <= *cap - n) return 0;
-    memcpy(&p, array, sizeof p);
-    p = realloc(p, (size_t)want * size);
-    if (!p) return err_nomem(e, (size_t)want * size, "the index of a dataset");
-    memcpy(array, &p, sizeof p);
+    if (array_resize(array, (size_t)want * size, "the index of a dataset", e)) return -1;
     *cap = want;
     return 0;
 }

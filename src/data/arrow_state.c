@@ -1,7 +1,6 @@
 /* arrow_state.c - state.json, which says what the folder that save_to_disk of datasets wrote consists of. See arrow.h */
 #include "data/arrow.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "util/json.h"
@@ -9,18 +8,8 @@
 /* A name is taken from the file, so it must not lead out of the folder. */
 static int add_shard(Names *shards, const char *name, Err *e)
 {
-    size_t n = strlen(name) + 1;
-    if (n == 1 || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, "..")) return err_set(e, FTS_FORMAT, "\"%s\" is not the name of a file in this folder", name);
-    if (!(shards->n & (shards->n - 1))) {                           /* full at every power of two */
-        size_t bytes = (size_t)(shards->n ? 2 * shards->n : 1) * sizeof *shards->name;
-        char **grown = realloc(shards->name, bytes);
-        if (!grown) return err_nomem(e, bytes, "the names of files");
-        shards->name = grown;
-    }
-    char *copy = malloc(n);
-    if (!copy) return err_nomem(e, n, "the name of a file");
-    shards->name[shards->n++] = memcpy(copy, name, n);
-    return 0;
+    if (!*name || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, "..")) return err_set(e, FTS_FORMAT, "\"%s\" is not the name of a file in this folder", name);
+    return names_add(shards, name, e);
 }
 
 static int read_file(Names *shards, Json *j, Err *e)

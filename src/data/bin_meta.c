@@ -8,21 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/array.h"
 #include "util/json.h"
 
 enum { MAX_TOTAL_SHIFT = 3,              /* bytes of all elements must fit, 8 each at most */
        TELL_EVERY = 1 << 16 };           /* entries */
 
-/* array: a pointer of any type; copied, because a pointer of one type may not be read as one of another. */
-static int grow(void *array, size_t bytes, Err *e)
-{
-    void *p;
-    memcpy(&p, array, sizeof p);
-    p = realloc(p, bytes);
-    if (!p) return err_nomem(e, bytes, "the index of a dataset");
-    memcpy(array, &p, sizeof p);
-    return 0;
-}
+static int grow(void *array, size_t bytes, Err *e) { return array_resize(array, bytes, "the index of a dataset", e); }
 
 static int count_field(Json *j, const char *key, int64_t *x, Err *e)
 {

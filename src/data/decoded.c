@@ -4,16 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/array.h"
+
 /* Half as much again each time, and not double: the block is the largest thing in memory. */
 static int room(void *array, int64_t n, int64_t *cap, Err *e)
 {
-    void *p;
     int64_t more = *cap + *cap / 2 + 1024;
     if (n < *cap) return 0;
-    memcpy(&p, array, sizeof p);
-    p = realloc(p, (size_t)more * 8);
-    if (!p) return err_nomem(e, (size_t)more * 8, "decoded series");
-    memcpy(array, &p, sizeof p);
+    if (array_resize(array, (size_t)more * 8, "decoded series", e)) return -1;
     *cap = more;
     return 0;
 }

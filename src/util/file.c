@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "util/array.h"
+
 enum { OUT_BUFFER = 1 << 16, SEND_EVERY = 1 << 23 };
 
 static int map_fd(Map *m, int fd, const char *path, Err *e)
@@ -137,16 +139,11 @@ static int remove_at(int parent, const char *name, Err *e)
 
 int dir_remove(const char *path, Err *e) { return remove_at(AT_FDCWD, path, e); }
 
-static int names_add(Names *l, int *cap, const char *name, Err *e)
+/* Full at every power of two. */
+int names_add(Names *l, const char *name, Err *e)
 {
-    size_t n = strlen(name) + 1;
-    if (l->n == *cap) {
-        size_t bytes = (size_t)(2 * *cap + 16) * sizeof *l->name;
-        char **grown = realloc(l->name, bytes);
-        if (!grown) return err_nomem(e, bytes, "names of files");
-        l->name = grown;
-        *cap = 2 * *cap + 16;
-    }
+    size_t n = strlen(name) + 1, have = (size_t)l->n;
+    if (!(have & (have - 1)) && array_resize(&l->name, (have ? 2 * have : 1) * sizeof *l->name, "names of files", e)) return -1;
     char *copy = malloc(n);
     if (!copy) return err_nomem(e, n, "the name of a file");
     l->name[l->n++] = memcpy(copy, name, n);
@@ -158,12 +155,12 @@ static int by_bytes(const void *a, const void *b) { return strcmp(*(char *const 
 int dir_list(Names *l, const char *path, Err *e)
 {
     struct dirent *entry;
-    int cap = 0, bad = 0;
+    int bad = 0;
     *l = (Names){0};
     DIR *d = opendir(path);
     if (!d) return err_errno(e, errno, path);
     while (!bad && (errno = 0, entry = readdir(d)))
-        if (entry->d_name[0] != '.') bad = names_add(l, &cap, entry->d_name, e);
+        if (entry->d_name[0] != '.') bad = names_add(l, entry->d_name, e);
     if (!bad && errno) bad = err_errno(e, errno, path);
     closedir(d);
     if (bad) names_free(l);

@@ -22,8 +22,9 @@ int  path_is_dir(const char *path);
 int64_t path_time(const char *path);                               /* of its last change, in nanoseconds; 0: unknown */
 int64_t path_size(const char *path);                               /* bytes of a file; 0: unknown */
 
-typedef struct Names { char **name; int n; } Names;                /* sorted by bytes; owned */
-int  dir_list(Names *l, const char *path, Err *e);                 /* entries without those that begin with a dot */
+typedef struct Names { char **name; int n; } Names;                /* owned */
+int  names_add(Names *l, const char *name, Err *e);                 /* a copy of it, at the end; l zeroed at first */
+int  dir_list(Names *l, const char *path, Err *e);                 /* entries without those that begin with a dot, sorted by bytes */
 void names_free(Names *l);
 
 /* One file being written under a temporary name beside its own: open, write, then commit (flush, fsync, rename) or drop. */
