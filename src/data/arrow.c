@@ -32,7 +32,8 @@ static int next_buffer(Parts *b, int64_t need, const unsigned char **p, Err *e)
     int64_t at = flat_item_int(b->buffers, b->buffer, BUFFER, 0, 8), size = flat_item_int(b->buffers, b->buffer, BUFFER, 8, 8);
     if (at < 0 || size < 0 || at > b->m->size || size > b->m->size - at)
         return err_set(e, FTS_FORMAT, "buffer %lld lies outside the body: is the file damaged?", (long long)b->buffer);
-    if (size < need) return err_set(e, FTS_FORMAT, "buffer %lld has %lld bytes, expected %lld: is the file damaged?", (long long)b->buffer, (long long)size, (long long)need);
+    if (size < need)
+        return err_set(e, FTS_FORMAT, "buffer %lld has %lld bytes, expected %lld: is the file damaged?", (long long)b->buffer, (long long)size, (long long)need);
     *p = b->m->body + at;
     b->buffer++;
     return 0;
@@ -93,7 +94,8 @@ static int next_values(Parts *b, const ArrowColumn *c, ArrowBatch *batch, int64_
 /* The items [from, to) of lists are series. */
 static int add_series(Arrow *a, const Lists *l, int64_t from, int64_t to, Err *e)
 {
-    if (room(&a->start, a->count, to - from, sizeof *a->start, &a->start_cap, e) || room(&a->length, a->count, to - from, sizeof *a->length, &a->length_cap, e)) return -1;
+    int64_t more = to - from;
+    if (room(&a->start, a->count, more, sizeof *a->start, &a->start_cap, e) || room(&a->length, a->count, more, sizeof *a->length, &a->length_cap, e)) return -1;
     for (int64_t i = from; i < to; i++) {
         int64_t start = list_start(l, i);
         a->start[a->count] = start;
@@ -110,7 +112,7 @@ static int add_lists(Arrow *a, Parts *b, const ArrowColumn *c, ArrowBatch *batch
     for (int k = 0; k < c->levels; k++)
         if (next_lists(b, &l[k], c, k, e)) return -1;
     if (next_values(b, c, batch, &n, e) || check_lists(inner, n, e)) return -1;
-    if (l[0].node.n != rows) return err_set(e, FTS_FORMAT, "%lld rows of %lld: is the file damaged?", (long long)l[0].node.n, (long long)rows);
+    if (l[0].node.n != rows) return err_set(e, FTS_FORMAT, "%lld rows, %lld were announced: is the file damaged?", (long long)l[0].node.n, (long long)rows);
     if (c->levels == 1) return add_series(a, inner, 0, rows, e);
     if (check_lists(&l[0], inner->node.n, e)) return -1;
     for (int64_t row = 0; row < rows; row++)
@@ -124,7 +126,8 @@ static int count_views(ArrowMessage *m, const ArrowSchema *s, int64_t *before, i
     FlatVector views = flat_vector(m->header, BATCH_VIEWS, 8);
     *before = *all = 0;
     if (flatbuf_ok(&m->meta, e)) return -1;
-    if (views.n != s->all.views) return err_set(e, FTS_FORMAT, "the buffers of %lld views are counted, the schema has %lld: is the file damaged?", (long long)views.n, (long long)s->all.views);
+    if (views.n != s->all.views)
+        return err_set(e, FTS_FORMAT, "the buffers of %lld views are counted, the schema has %lld: is the file damaged?", (long long)views.n, (long long)s->all.views);
     for (int64_t i = 0; i < views.n; i++) {
         int64_t n = flat_item_int(views, i, 8, 0, 8);
         if (n < 0 || n > (int64_t)m->meta.n) return err_set(e, FTS_FORMAT, "a view of %lld buffers: is the file damaged?", (long long)n);
@@ -154,7 +157,7 @@ static int add_batch(Arrow *a, ArrowMessage *m, const ArrowSchema *s, Err *e)
     if (open_parts(&b, m, s, e) || room(&a->batch, a->batches, 1, sizeof batch, &a->batch_cap, e)) return -1;
     if (c->levels ? add_lists(a, &b, c, &batch, rows, e) : next_values(&b, c, &batch, &n, e)) return -1;
     if (!c->levels) {
-        if (n != rows) return err_set(e, FTS_FORMAT, "%lld rows of %lld: is the file damaged?", (long long)n, (long long)rows);
+        if (n != rows) return err_set(e, FTS_FORMAT, "%lld rows, %lld were announced: is the file damaged?", (long long)n, (long long)rows);
         a->points += n;
     }
     a->batch[a->batches++] = batch;

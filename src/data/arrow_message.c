@@ -65,7 +65,8 @@ static int open_stream(ArrowReader *r, Err *e)
 
 static int open_file(ArrowReader *r, Err *e)
 {
-    if (r->n < MAGIC_PADDED + TAIL || memcmp(r->p + r->n - MAGIC, "ARROW1", MAGIC)) return err_set(e, FTS_FORMAT, "the file does not end with its footer: is it complete?");
+    if (r->n < MAGIC_PADDED + TAIL || memcmp(r->p + r->n - MAGIC, "ARROW1", MAGIC))
+        return err_set(e, FTS_FORMAT, "the file does not end with its footer: is it complete?");
     size_t end = r->n - TAIL, size = word(r->p + end);
     if (size > INT32_MAX || size > end - MAGIC_PADDED) return err_set(e, FTS_FORMAT, "a footer of %zu bytes in a file of %zu: is it damaged?", size, r->n);
     r->footer = (FlatBuf){r->p + end - size, size, 0};
@@ -80,7 +81,8 @@ static int open_file(ArrowReader *r, Err *e)
 }
 
 static const struct Other { const char *magic, *what; } others[] = {
-    {"PAR1", "a file of Parquet, not of Arrow"}, {"FEA1", "Feather of version 1: write version 2, as pyarrow.feather.write_feather(table, path, compression=\"uncompressed\")"},
+    {"PAR1", "a file of Parquet, not of Arrow"},
+    {"FEA1", "Feather of version 1: write version 2, as pyarrow.feather.write_feather(table, path, compression=\"uncompressed\")"},
 };
 
 /* What is neither a file nor the begin of a stream, so that a wrong length is not taken for a file cut short. */
@@ -136,7 +138,8 @@ int arrow_reader_next(ArrowReader *r, ArrowMessage *m, Err *e)
         more = wrap(read_message(m, r, at, e), at, e);
         if (more < 0 || (!more && !r->footer.p)) return more;
         if (more && m->kind == ARROW_BATCH) return wrap(take_batch(r, m, e), at, e) < 0 ? -1 : 1;
-        if (!more || m->kind != ARROW_DICTIONARY || r->footer.p) return err_set(e, FTS_FORMAT, "byte %zu: no batch of records, where one was expected: is the file damaged?", at);
+        if (!more || m->kind != ARROW_DICTIONARY || r->footer.p)
+            return err_set(e, FTS_FORMAT, "byte %zu: no batch of records, where one was expected: is the file damaged?", at);
         r->next = m->end;
     }
     return more;

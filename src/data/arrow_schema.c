@@ -128,24 +128,28 @@ static void consider(Choice *x, const ArrowColumn *c)
     snprintf(x->names + n, sizeof x->names - n, "%s\"%s\"", x->equals++ ? ", " : "", c->name);
 }
 
-static int too_long(const Choice *x) { return strlen(x->names) == sizeof x->names - 1; }
-
 static int decide(ArrowSchema *s, const Choice *x, Err *e)
 {
     const ArrowColumn *c = &x->best;
-    const char *more = too_long(x) ? "..." : "";
+    const char *more = strlen(x->names) == sizeof x->names - 1 ? "..." : "";
     if (!x->rank) return err_set(e, FTS_FORMAT, "no column holds numbers: expected a column \"sequence\" or \"target\" whose rows are lists of numbers");
     if (!c->type)
-        return err_set(e, FTS_FORMAT, "column \"%s\" is %s: read are list, large_list and fixed_size_list of bool, int8 to uint64, float16 to float64, and lists of such lists: cast it",
-                       c->name, c->shape);
+        return err_set(e, FTS_FORMAT, "column \"%s\" is %s: read are list, large_list and fixed_size_list of bool, int8 to uint64, float16 to float64, "
+                       "and lists of such lists: cast it", c->name, c->shape);
     if (x->equals > 1 && x->rank == NUMBER)
-        return err_set(e, FTS_FORMAT, "columns %s%s are plain numbers and none holds lists: write the table as .csv, where each column is a series, or leave one", x->names, more);
-    if (x->equals > 1) return err_set(e, FTS_FORMAT, "columns %s%s hold lists of numbers: call the one with the series \"sequence\" or \"target\"", x->names, more);
+        return err_set(e, FTS_FORMAT, "columns %s%s are plain numbers and none holds lists: write the table as .csv, where each column is a series, "
+                       "or leave one of them in", x->names, more);
+    if (x->equals > 1)
+        return err_set(e, FTS_FORMAT, "columns %s%s hold lists of numbers: call the one with the series \"sequence\" or \"target\"", x->names, more);
     if (x->ids && x->rank == NUMBER)
-        return err_set(e, FTS_FORMAT, "column \"%s\" is plain numbers of several series, told apart by an id: write the table as .csv, or a list for each series", c->name);
-    if (x->shapes) return err_set(e, FTS_FORMAT, "column \"%s\" is flattened, there is \"%.60s._np_shape\": write each dimension as a row, or with flatten_arrays=False", c->name, c->name);
+        return err_set(e, FTS_FORMAT, "column \"%s\" is plain numbers of several series, told apart by an id: write the table as .csv, "
+                       "or make a list of each series", c->name);
+    if (x->shapes)
+        return err_set(e, FTS_FORMAT, "column \"%s\" is flattened, there is \"%s._np_shape\": write each dimension as a row, or a list of lists, "
+                       "with flatten_arrays=False", c->name, c->name);
     for (int i = 0; i < c->levels; i++)
-        if (!c->level[i].offset && c->level[i].fixed <= 0) return err_set(e, FTS_FORMAT, "column \"%s\" has lists of %lld items", c->name, (long long)c->level[i].fixed);
+        if (!c->level[i].offset && c->level[i].fixed <= 0)
+            return err_set(e, FTS_FORMAT, "column \"%s\" has lists of %lld items each, so no series has a point", c->name, (long long)c->level[i].fixed);
     s->column = *c;
     return 0;
 }
