@@ -10,7 +10,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "train/weights.h"
+#include "model/weights.h"
 
 /* Fixed names: what a killed run left there is cleared by the next save. */
 #define SAVING   ".saving"

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "train/weights.h"
+#include "model/weights.h"
 
 typedef struct Path { char p[4096]; } Path;
 

@@ -1,5 +1,5 @@
 /* weights.c - see weights.h */
-#include "train/weights.h"
+#include "model/weights.h"
 
 #include <stdio.h>
 #include <stdlib.h>

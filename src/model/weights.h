@@ -1,6 +1,6 @@
 /* weights.h - flat vectors of a model to and from safetensors files, tensor by tensor, by the names of its plan. */
-#ifndef TRAIN_WEIGHTS_H
-#define TRAIN_WEIGHTS_H
+#ifndef MODEL_WEIGHTS_H
+#define MODEL_WEIGHTS_H
 
 #include "model/model.h"
 #include "model/safetensors.h"
