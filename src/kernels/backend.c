@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "kernels/cpu/blas.h"
+#include "kernels/cpu/cpu.h"
 #include "util/machine.h"
 
 #define OP(name, args, call) #name,
@@ -121,6 +122,11 @@ void backend_free(Backend *b, void *p, size_t bytes)
 
 void backend_upload(Backend *b, void *device, const void *host, size_t bytes) { (void)b; if (bytes) memcpy(device, host, bytes); }
 void backend_download(Backend *b, void *host, const void *device, size_t bytes) { (void)b; if (bytes) memcpy(host, device, bytes); }
+
+size_t backend_cache_bytes(const KvCache *kv)
+{
+    return (size_t)kv->layers * (size_t)kv->slots * (size_t)kv->Hk * kv_floats(kv->cap, kv->d) * sizeof(float);
+}
 
 size_t backend_scratch_bytes(const Backend *b, const Dims *d)
 {

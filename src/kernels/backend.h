@@ -28,13 +28,14 @@ typedef struct Weight {              /* y = x W^T; a stack of groups, each (out,
     int full;                        /* 1: fp32 operand in every run (embedding, router, shared gate), else rounded to bf16 in bf16 runs */
 } Weight;
 
-typedef struct Seg { int tok, ntok, pt, npt; } Seg;                     /* one window: its tokens [tok, +ntok), its points [pt, +npt) */
+/* One window: its tokens [tok, +ntok), its points [pt, +npt). With a cache: it goes on behind `past` tokens of a slot, at position past. */
+typedef struct Seg { int tok, ntok, pt, npt, past, slot; } Seg;
 typedef struct Input {               /* one micro-batch */
     const float *points;
     const Seg *seg;                  /* (nseg) in order; tokens of segments lie one behind the other from 0 */
     const int *chunk;                /* (nchunk+1) token offsets: whole segments until at least CHUNK tokens; sums are made chunk by chunk */
     int nseg, nchunk, ntok;
-    int longest;                     /* tokens of the longest segment */
+    int longest;                     /* most tokens of a segment, those before it in the cache included */
     int P, S;                        /* patch length and stride: token t of a segment covers its points tS .. tS+P-1 */
 } Input;
 
@@ -60,6 +61,8 @@ typedef struct Balance {             /* of one router */
 } Balance;
 
 typedef struct Attn { int H, Hk, d; float theta; } Attn;
+/* Keys and values of the tokens so far: (layers, slots, Hk) heads of kv_floats(cap, d) numbers each, in an order that is the tier's own. */
+typedef struct KvCache { float *p; int layers, slots, cap, Hk, d; } KvCache;
 typedef struct Ffn { Weight gate, up, down; } Ffn;                      /* (F,D) (F,D) (D,F), groups = experts */
 typedef struct Heads {
     Weight w;                        /* (O,D): all heads one behind the other */
@@ -110,6 +113,7 @@ int  backend_alloc(Backend *b, size_t bytes, void **p, const char *what, Err *e)
 void backend_free(Backend *b, void *p, size_t bytes);
 void backend_upload(Backend *b, void *device, const void *host, size_t bytes);
 void backend_download(Backend *b, void *host, const void *device, size_t bytes);
+size_t backend_cache_bytes(const KvCache *kv);                          /* what kv->p needs, zeroed or not */
 size_t backend_scratch_bytes(const Backend *b, const Dims *d);          /* the maximum over the ops */
 int  backend_reserve(Backend *b, const Dims *d, Err *e);                /* once, before the first op of that size */
 int  backend_text(char *text, size_t size);                             /* "cpu (avx2, OpenBLAS 0.3.21 Zen)": length as snprintf */

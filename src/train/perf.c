@@ -68,7 +68,7 @@ static void bench_close(Bench *k)
 static int bench_run(Bench *k, double *best, Err *e)
 {
     static const int chunk[] = {0, SIDE};
-    static const Seg seg[] = {{0, SIDE, 0, SIDE}};
+    static const Seg seg[] = {{.ntok = SIDE, .npt = SIDE}};
     Input in = {.seg = seg, .chunk = chunk, .nseg = 1, .nchunk = 1, .ntok = SIDE, .longest = SIDE, .P = 1, .S = 1};
     Weight w = {.w = k->w, .groups = 1, .out = SIDE, .in = SIDE};
     Mat x = {k->x, SIDE, SIDE, SIDE, F32}, y = {k->y, SIDE, SIDE, SIDE, F32};

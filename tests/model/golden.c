@@ -77,7 +77,7 @@ static void segments(Golden *g, int at_least)
     for (int i = 0, pt = 0; i < g->nseg; pt += g->npt[i++]) {
         int n = (int)config_tokens(&g->c, g->npt[i]);
         g->pt[i] = pt;
-        g->seg[i] = (Seg){tok, n, pt, g->npt[i]};
+        g->seg[i] = (Seg){.tok = tok, .ntok = n, .pt = pt, .npt = g->npt[i]};
         tok += n;
         open += n;
         if (n > g->longest) g->longest = n;

@@ -152,7 +152,7 @@ static int fixture_open(Fixture *f, ModelConfig c, const int *npt, int nseg, int
     for (int i = 0; i < 4096; i++) f->points[i] = (float)rng_normal(2, RNG_TEST, (uint64_t)i);
     for (int i = 0; i < nseg; i++) {
         int n = (int)config_tokens(&c, npt[i]);
-        f->seg[i] = (Seg){tok, n, pt, npt[i]};
+        f->seg[i] = (Seg){.tok = tok, .ntok = n, .pt = pt, .npt = npt[i]};
         pt += npt[i];
         tok += n;
         if (i % 2 || i == nseg - 1) f->chunk[++nchunk] = tok;

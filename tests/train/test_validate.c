@@ -125,7 +125,7 @@ static int add_window(Plain *p, int64_t window, Err *e)
     int n = dataset_window(p->k->data, window, points, pt, npt, origin, &cut, e);
     for (int i = 0; i < n; i++) {
         int tokens = 1 + (npt[i] - 1 - p->k->c.P) / p->k->c.S, chunk[] = {0, tokens};
-        p->seg = (Seg){0, tokens, 0, npt[i]};
+        p->seg = (Seg){.ntok = tokens, .npt = npt[i]};
         p->points = points + pt[i];
         model_eval(p->k->m, &(Input){p->points, &p->seg, chunk, 1, 1, tokens, tokens, p->k->c.P, p->k->c.S}, 0);
     }

@@ -7,10 +7,11 @@
 typedef struct Attention {
     const Backend *b;
     Mat qkv, o, d_o, dqkv;
-    float *lse, *rope;                   /* rope (longest, d): cos of the d/2 angles of a position, then sin */
+    float *lse, *rope;                   /* rope (longest, d): cos of the d/2 angles of a position from `first` on, then sin */
     const Attn *a;
     const Input *in;
     Work work;
+    const KvCache *kv; int layer, first; /* kv NULL: segments stand alone */
 } Attention;
 
 /* Of one item: rows of k (rotated) and v of its segment, and of the query row at hand. */
@@ -52,17 +53,21 @@ static void rope_item(void *arg, int pos, int worker)
 {
     const Attention *a = arg;
     (void)worker;
-    rope_row(a->rope + (size_t)pos * (size_t)a->a->d, pos, a->a->d, a->a->theta);
+    rope_row(a->rope + (size_t)pos * (size_t)a->a->d, a->first + pos, a->a->d, a->a->theta);
 }
 
-/* Row `pos` of the segment from column c on, rotated: component i is paired with i + d/2. */
+/* The row of what stands at position `pos`; the segment begins behind its past. */
+static int row_of(const Head *h, int pos) { return h->seg.tok + pos - h->seg.past; }
+static const float *rope_of(const Head *h, int pos) { return h->a->rope + (size_t)(pos - h->a->first) * (size_t)h->a->a->d; }
+
+/* What stands at `pos` from column c on, rotated: component i is paired with i + d/2. */
 static void rotate(const Head *h, float *to, int pos, int c)
 {
     const Attention *a = h->a;
     int half = a->a->d / 2, round = a->b->dtype == BF16;
-    const float *cs = a->rope + (size_t)pos * (size_t)a->a->d;
+    const float *cs = rope_of(h, pos);
     for (int i = 0; i < half; i++) {
-        double x = mat_get(a->qkv, h->seg.tok + pos, c + i), y = mat_get(a->qkv, h->seg.tok + pos, c + half + i);
+        double x = mat_get(a->qkv, row_of(h, pos), c + i), y = mat_get(a->qkv, row_of(h, pos), c + half + i);
         to[i] = rounded(round, x * (double)cs[i] - y * (double)cs[half + i]);
         to[half + i] = rounded(round, y * (double)cs[i] + x * (double)cs[half + i]);
     }
@@ -73,7 +78,7 @@ static void rotate_back(const Head *h, const double *from, int pos, int c)
 {
     const Attention *a = h->a;
     int half = a->a->d / 2;
-    const float *cs = a->rope + (size_t)pos * (size_t)a->a->d;
+    const float *cs = rope_of(h, pos);
     for (int i = 0; i < half; i++) {
         double x = from[i], y = from[half + i];
         mat_set(a->dqkv, h->seg.tok + pos, c + i, x * (double)cs[i] + y * (double)cs[half + i]);
@@ -92,14 +97,18 @@ static Head head_open(const Attention *a, int item, int worker, int backward)
     h.a = a;
     h.seg = a->in->seg[item / a->a->Hk];
     h.kv = item % a->a->Hk;
-    for (int t = 0; t < h.seg.ntok; t++) {
+    if (a->kv) {
+        h.k = kv_keys(a->kv, a->layer, h.seg.slot, h.kv);
+        h.v = kv_values(a->kv, a->layer, h.seg.slot, h.kv);
+    }
+    for (int t = h.seg.past; t < h.seg.past + h.seg.ntok; t++) {
         rotate(&h, h.k + (size_t)t * (size_t)d, t, k_column(&h));
-        for (int i = 0; i < d; i++) h.v[(size_t)t * (size_t)d + (size_t)i] = mat_get(a->qkv, h.seg.tok + t, v_column(&h) + i);
+        for (int i = 0; i < d; i++) h.v[(size_t)t * (size_t)d + (size_t)i] = mat_get(a->qkv, row_of(&h, t), v_column(&h) + i);
     }
     return h;
 }
 
-/* q of row i and its scores with rows 0 .. i. */
+/* q at position i and its scores with positions 0 .. i. */
 static void scores(Head *h, int i)
 {
     int d = h->a->a->d;
@@ -122,9 +131,10 @@ static void attend(Head *h, int i)
 {
     const Attention *a = h->a;
     int d = a->a->d, round = a->b->dtype == BF16;
-    size_t t = (size_t)(h->seg.tok + i);
+    size_t t = (size_t)row_of(h, i);
     scores(h, i);
-    a->lse[t * (size_t)a->a->H + (size_t)h->head] = (float)softmax(h->p, i + 1);
+    double lse = softmax(h->p, i + 1);
+    if (a->lse) a->lse[t * (size_t)a->a->H + (size_t)h->head] = (float)lse;
     memset(h->out, 0, (size_t)d * sizeof *h->out);
     for (int j = 0; j <= i; j++) {
         double p = round ? (double)rounded(1, h->p[j]) : h->p[j];
@@ -139,7 +149,7 @@ static void attention_item(void *arg, int item, int worker)
     Head h = head_open(a, item, worker, 0);
     int group = a->a->H / a->a->Hk;
     for (h.head = h.kv * group; h.head < (h.kv + 1) * group; h.head++)
-        for (int i = 0; i < h.seg.ntok; i++) attend(&h, i);
+        for (int i = h.seg.past; i < h.seg.past + h.seg.ntok; i++) attend(&h, i);
 }
 
 static void attention_run(Backend *b, Attention *a, ParItem *item, int backward)
@@ -148,13 +158,18 @@ static void attention_run(Backend *b, Attention *a, ParItem *item, int backward)
     a->b = b;
     a->rope = b->scratch;
     a->work = work_open(b, rope_bytes(longest, d), head_bytes(longest, d, backward));
-    par_for(b->par, longest, rope_item, a);
+    par_for(b->par, longest - a->first, rope_item, a);
     par_for(b->par, a->in->nseg * a->a->Hk, item, a);
 }
 
 void ref_attention(Backend *b, Mat o, float *lse, Mat qkv, const Attn *a, const Input *in)
 {
     attention_run(b, &(Attention){.o = o, .lse = lse, .qkv = qkv, .a = a, .in = in}, attention_item, 0);
+}
+
+void ref_attend_cache(Backend *b, Mat o, KvCache *kv, int layer, Mat qkv, const Attn *a, const Input *in)
+{
+    attention_run(b, &(Attention){.o = o, .qkv = qkv, .a = a, .in = in, .kv = kv, .layer = layer, .first = first_position(in)}, attention_item, 0);
 }
 
 /* <do, o> of a row: what the softmax subtracts from each dP. */

@@ -203,6 +203,13 @@ void ref_combine_bwd(Backend *b, Mat dx, Mat dy, Mat dys, const Route *r, const 
     par_for(b->par, pieces(in->ntok, ROWS), combine_bwd_item, &a);
 }
 
+/* One after the other, because y may be x. */
+void ref_rows(Backend *b, Mat y, Mat x, const int *row)
+{
+    (void)b;
+    for (int i = 0; i < y.rows; i++) memmove(mat_from(y, i, 0).p, mat_from(x, row[i], 0).p, (size_t)y.cols * dtype_size(y.type));
+}
+
 size_t ref_scratch_bytes(const Dims *d, int threads)
 {
     size_t (*const family[])(const Dims *, int) = {ref_embed_scratch, ref_linear_scratch, ref_attention_scratch,

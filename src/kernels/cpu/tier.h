@@ -24,7 +24,6 @@
 #else
 #define VL 4
 #endif
-enum { PAD = 16 };                                       /* rows of scratch are padded to this in every tier: a multiple of 2*VL */
 
 typedef float    vf __attribute__((vector_size(4 * VL)));
 typedef uint32_t vu __attribute__((vector_size(4 * VL)));
@@ -126,7 +125,6 @@ INLINE vf v_exp(vf x)                                    /* ln 2 in two parts, t
 INLINE vf v_sigmoid(vf x) { return v_set1(1) / (v_set1(1) + v_exp(-x)); }
 
 INLINE float *at_row(Mat m, int r) { return (float *)m.p + (size_t)r * (size_t)m.ld; }
-INLINE int    padded(int n) { return pieces(n, PAD) * PAD; }
 
 /* Rows [at,+n) of one chunk: what one item of most ops works on. A chunk's first block starts with the chunk, so a row
  * meets the same neighbours however chunks are spread over micro-batches. */
