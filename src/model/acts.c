@@ -58,12 +58,33 @@ static void place_once(Model *m, Carve *c, int n)
     int qkv = (mc->H + 2 * mc->Hk) * (mc->D / mc->H), rows = ((mc->dense ? 0 : mc->K) + 1) * mc->D;
     m->h = mat(c, n, mc->D, F32);
     m->xn = mat(c, n, mc->D, t);
-    m->dxn = mat(c, n, mc->D, t);
-    m->d_o = mat(c, n, mc->D, t);
+    if (m->recompute != FORWARD_ONLY) {
+        m->dxn = mat(c, n, mc->D, t);
+        m->d_o = mat(c, n, mc->D, t);
+    }
     m->rows = mat(c, n, rows > qkv ? rows : qkv, t);
     m->keep = mat(c, n, mc->D, t);
     m->rstd = floats(c, (size_t)n);
-    if (m->recompute == RECOMPUTE_LAYER) place_qkv(c, mc, t, n, &m->qkv, &m->o, &m->lse);
+    if (m->recompute >= RECOMPUTE_LAYER) place_qkv(c, mc, t, n, &m->qkv, &m->o, &m->lse);
+}
+
+static void place_layer(Model *m, int l, Carve *c, int n, int chunks)
+{
+    BlockActs *a = &m->acts[l];
+    a->keep = mat(c, n, m->c.D, m->b->dtype);
+    a->rstd = floats(c, (size_t)n);
+    if (m->recompute >= RECOMPUTE_LAYER) { a->qkv = m->qkv; a->o = m->o; a->lse = m->lse; }
+    else place_qkv(c, &m->c, m->b->dtype, n, &a->qkv, &a->o, &a->lse);
+    for (int b = 0; b < m->c.B; b++) place_moe(m, &a->moe[b], c, n, chunks, m->recompute);
+}
+
+/* On a way without return all layers use what the first has. */
+static void share_layer(Model *m, int l)
+{
+    MoeActs *own = m->acts[l].moe;
+    m->acts[l] = m->acts[0];
+    m->acts[l].moe = own;
+    for (int b = 0; b < m->c.B; b++) own[b] = m->acts[0].moe[b];
 }
 
 void acts_place(Model *m, Carve *c, int n, int chunks, Recompute r)
@@ -73,11 +94,7 @@ void acts_place(Model *m, Carve *c, int n, int chunks, Recompute r)
     place_once(m, c, n);
     c->keeping = 1;
     for (int l = 0; l < m->c.L; l++) {
-        BlockActs *a = &m->acts[l];
-        a->keep = mat(c, n, m->c.D, m->b->dtype);
-        a->rstd = floats(c, (size_t)n);
-        if (r == RECOMPUTE_LAYER) { a->qkv = m->qkv; a->o = m->o; a->lse = m->lse; }
-        else place_qkv(c, &m->c, m->b->dtype, n, &a->qkv, &a->o, &a->lse);
-        for (int b = 0; b < m->c.B; b++) place_moe(m, &a->moe[b], c, n, chunks, r);
+        if (l && r == FORWARD_ONLY) share_layer(m, l);
+        else place_layer(m, l, c, n, chunks);
     }
 }

@@ -43,6 +43,24 @@ void attention_forward(Model *m, int l, const Input *in)
     tap(m, l, 0, "attn_h", mat_head(m->h, n));
 }
 
+void attention_infer(Model *m, int l, KvCache *kv, const Input *in, const Input *last, const int *row)
+{
+    int n = in->ntok;
+    const Ops *op = &m->b->ops;
+    BlockActs *a = &m->acts[l];
+    Weight o = weight_of(&m->flat, m->block[l].o), qkv = weight_of(&m->flat, m->block[l].qkv);
+    Attn at = attn_of(&m->c);
+    op->norm(m->b, mat_head(m->xn, n), mat_head(a->keep, n), a->rstd, mat_head(m->h, n), vec_of(&m->flat, m->block[l].norm), m->c.eps);
+    op->linear(m->b, mat_head(a->qkv, n), mat_head(m->xn, n), &qkv, vec_of(&m->flat, m->block[l].bias), SET, in);
+    op->attend_cache(m->b, mat_head(a->o, n), kv, l, mat_head(a->qkv, n), &at, in);
+    if (row) {
+        n = last->ntok;
+        op->rows(m->b, mat_head(m->h, n), m->h, row);
+        op->rows(m->b, mat_head(a->o, n), a->o, row);
+    }
+    op->linear(m->b, mat_head(m->h, n), mat_head(a->o, n), &o, (Vec){0}, ADD, row ? last : in);
+}
+
 void attention_backward(Model *m, int l, const Input *in)
 {
     int n = in->ntok;

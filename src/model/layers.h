@@ -7,6 +7,8 @@
 
 void attention_declare(Block *k, Plan *p, const ModelConfig *c, int layer);
 void attention_forward(Model *m, int layer, const Input *in);
+/* With `row` (of the last layer) only those rows of the residual and of what attention gives go on: they become rows 0.. of it, as `last` says. */
+void attention_infer(Model *m, int layer, KvCache *kv, const Input *in, const Input *last, const int *row);
 void attention_backward(Model *m, int layer, const Input *in);
 
 void moe_declare(Moe *x, Plan *p, const ModelConfig *c, int layer, int mixture);

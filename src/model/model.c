@@ -169,6 +169,8 @@ int model_reserve(Model *m, int tokens, int chunks, int longest, Recompute r, Er
 {
     Carve size = {0}, place = {0};
     Dims d = model_dims(&m->c, tokens, chunks, longest);
+    backend_free(m->b, m->act_memory, m->act_bytes);
+    m->act_memory = NULL;
     acts_place(m, &size, tokens, chunks, r);
     m->act_bytes = size.kept + size.once;
     if (backend_alloc(m->b, m->act_bytes, &m->act_memory, "activations", e)) return -1;

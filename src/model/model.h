@@ -8,7 +8,7 @@
 #include "model/config.h"
 #include "model/plan.h"
 
-typedef enum { RECOMPUTE_NONE, RECOMPUTE_MLP, RECOMPUTE_LAYER } Recompute;
+typedef enum { RECOMPUTE_NONE, RECOMPUTE_MLP, RECOMPUTE_LAYER, FORWARD_ONLY } Recompute;      /* FORWARD_ONLY: nothing is kept, and there is no way back */
 
 typedef struct Moe { Param norm, gate, share, eg, eu, ed, sg, su, sd; } Moe;      /* router, experts gate/up/down, shared gate/up/down */
 typedef struct Block { Param norm, qkv, bias, o; Moe *moe; } Block;               /* moe (B) */
@@ -45,7 +45,7 @@ int  model_open(Model **m, const ModelConfig *c, Backend *b, int training, Err *
 void model_close(Model *m);                                              /* NULL is fine */
 void model_init(Model *m, uint64_t seed);                                /* N(0, init_range) from counters: the same weights on every machine */
 
-/* Memory for micro-batches of up to `tokens` tokens in `chunks` chunks, segments up to `longest` tokens. Once. */
+/* Memory for micro-batches of up to `tokens` tokens in `chunks` chunks, segments up to `longest` tokens; what was reserved before is given back. */
 int  model_reserve(Model *m, int tokens, int chunks, int longest, Recompute r, Err *e);
 
 void model_begin(Model *m);                                              /* gradients and sums to zero */

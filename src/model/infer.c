@@ -1,0 +1,68 @@
+/* infer.c - see infer.h */
+#include "model/infer.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "model/layers.h"
+
+static KvCache cache_of(const ModelConfig *c, int slots, int cap)
+{
+    return (KvCache){.layers = c->L, .slots = slots, .cap = cap, .Hk = c->Hk, .d = c->D / c->H};
+}
+
+int infer_open(Infer *f, Model *m, int tokens, int slots, int cap, Err *e)
+{
+    size_t n = (size_t)slots;
+    *f = (Infer){.m = m, .kv = cache_of(&m->c, slots, cap)};
+    f->one = calloc(n, sizeof *f->one);
+    f->chunk = calloc(n + 1, sizeof *f->chunk);
+    f->last = calloc(n, sizeof *f->last);
+    if (!f->one || !f->chunk || !f->last) {
+        infer_close(f);
+        return err_nomem(e, n * sizeof *f->one, "the series of a forecast");
+    }
+    for (int i = 0; i < slots; i++) f->one[i] = (Seg){.tok = i, .ntok = 1, .npt = 1};
+    for (int i = 0; i <= slots; i++) f->chunk[i] = i;
+    int bad = model_reserve(m, tokens > slots ? tokens : slots, slots, cap, FORWARD_ONLY, e)
+        || backend_alloc(m->b, backend_cache_bytes(&f->kv), (void **)&f->kv.p, "the cache of keys and values", e);
+    if (bad) infer_close(f);
+    return bad ? -1 : 0;
+}
+
+void infer_close(Infer *f)
+{
+    if (f->kv.p) backend_free(f->m->b, f->kv.p, backend_cache_bytes(&f->kv));
+    free(f->one);
+    free(f->chunk);
+    free(f->last);
+    *f = (Infer){0};
+}
+
+size_t infer_bytes(const ModelConfig *c, Dtype type, int tokens, int slots, int cap)
+{
+    ModelMemory mm;
+    KvCache kv = cache_of(c, slots, cap);
+    Err ignored;
+    if (model_memory(&mm, c, type, 0, FORWARD_ONLY, &ignored)) return SIZE_MAX;
+    return (mm.kept + mm.once) * (size_t)tokens + backend_cache_bytes(&kv);
+}
+
+void infer_pass(Infer *f, const Input *in, Mat out)
+{
+    Model *m = f->m;
+    const Ops *op = &m->b->ops;
+    int n = in->nseg;
+    Weight g = weight_of(&m->flat, m->embed_g), x = weight_of(&m->flat, m->embed_e), heads = weight_of(&m->flat, m->heads);
+    Input last = {.points = in->points, .seg = f->one, .chunk = f->chunk, .nseg = n, .nchunk = n, .ntok = n, .longest = 1, .P = in->P, .S = in->S};
+    assert(in->ntok <= m->cap_tokens && n <= f->kv.slots && in->longest <= f->kv.cap && in->nchunk == n);
+    for (int i = 0; i < n; i++) f->last[i] = in->seg[i].tok + in->seg[i].ntok - 1;
+    op->embed(m->b, mat_head(m->h, in->ntok), &g, &x, in);
+    for (int l = 0; l < m->c.L; l++) {
+        int final = l == m->c.L - 1;
+        attention_infer(m, l, &f->kv, in, &last, final ? f->last : NULL);
+        for (int b = 0; b < m->c.B; b++) moe_forward(m, l, b, &m->eval, final ? &last : in);
+    }
+    op->norm(m->b, mat_head(m->xn, n), mat_head(m->keep, n), m->rstd, mat_head(m->h, n), vec_of(&m->flat, m->norm), m->c.eps);
+    op->linear(m->b, mat_head(out, n), mat_head(m->xn, n), &heads, (Vec){0}, SET, &last);
+}
