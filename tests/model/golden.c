@@ -7,6 +7,19 @@
 
 #include "util/json.h"
 
+static int read_horizons(Golden *g, Json *j, Err *e)
+{
+    int more;
+    int64_t x;
+    g->c.nh = 0;
+    if (json_open(j, '[', e)) return -1;
+    while ((more = json_more(j, e)) > 0) {
+        if (json_int(j, &x, e)) return -1;
+        g->c.horizon[g->c.nh++] = (int)x;
+    }
+    return more;
+}
+
 static int read_config(Golden *g, const char *text, Err *e)
 {
     Json j;
@@ -14,7 +27,7 @@ static int read_config(Golden *g, const char *text, Err *e)
     int more, x;
     struct { const char *name; int *to; } ints[] = {
         {"hidden_size", &g->c.D}, {"n_decoder_layers", &g->c.L}, {"n_head", &g->c.H}, {"n_kv_head", &g->c.Hk}, {"num_experts", &g->c.E},
-        {"num_expert_layers", &g->c.B}, {"k", &g->c.K}, {"d_ff", &g->c.F}, {"d_expert", &g->c.Fe}, {"patch_len", &g->c.P}, {"patch_stride", &g->c.S},
+        {"num_expert_layers", &g->c.B}, {"k", &g->c.K}, {"d_ff", &g->c.F}, {"d_expert", &g->c.Fe}, {"patch_len", &g->c.P}, {"patch_stride", &g->c.S}, {"max_positions", &g->c.max_positions},
     };
     g->c = (ModelConfig){.nh = 4, .horizon = {1, 8, 32, 64}, .eps = 1e-6f, .theta = 10000, .init_range = 0.02f, .max_positions = 4096};
     json_init(&j, text, strlen(text));
@@ -32,6 +45,7 @@ static int read_config(Golden *g, const char *text, Err *e)
         if (known) continue;
         if (!strcmp(key, "aux_loss_weight")) { if (json_number(&j, &g->aux_weight, e)) return -1; }
         else if (!strcmp(key, "use_dense")) { if (json_bool(&j, &x, e)) return -1; g->c.dense = x; }
+        else if (!strcmp(key, "horizons")) { if (read_horizons(g, &j, e)) return -1; }
         else if (json_skip(&j, e)) return -1;
     }
     return more;
