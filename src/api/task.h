@@ -16,6 +16,11 @@ typedef struct InfoOpts {
 #include "api/info.def"
 #undef X
 } InfoOpts;
+typedef struct ExportOpts {
+#define X OPT_FIELD
+#include "api/export.def"
+#undef X
+} ExportOpts;
 typedef struct CommonOpts {
 #define X OPT_FIELD
 #include "api/common.def"
@@ -32,6 +37,7 @@ typedef struct Settings {
     ConvertOpts convert;
     HubOpts    hub;
     InfoOpts   info;
+    ExportOpts export;
     CommonOpts common;
 } Settings;
 
@@ -70,6 +76,7 @@ int task_index(const FtsTask *t, const char *name, const OptSet **in, const Opt 
 void task_clear_list(const OptSet *in, const Opt *o);
 
 int verb_train(FtsTask *t, Err *e);
+int verb_export(FtsTask *t, Err *e);
 int verb_data_info(FtsTask *t, Err *e);
 int verb_data_download(FtsTask *t, Err *e);
 int verb_data_check(FtsTask *t, Err *e);

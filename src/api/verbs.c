@@ -11,12 +11,17 @@ static const Opt info_opts[] = {
 #include "api/info.def"
 #undef X
 };
+static const Opt export_opts[] = {
+#define X(...) OPT_ROW(ExportOpts, __VA_ARGS__),
+#include "api/export.def"
+#undef X
+};
 static const Opt common_opts[] = {
 #define X(...) OPT_ROW(CommonOpts, __VA_ARGS__),
 #include "api/common.def"
 #undef X
 };
-static const int ninfo_opts = sizeof info_opts / sizeof *info_opts, ncommon_opts = sizeof common_opts / sizeof *common_opts;
+static const int ninfo_opts = sizeof info_opts / sizeof *info_opts, nexport_opts = sizeof export_opts / sizeof *export_opts, ncommon_opts = sizeof common_opts / sizeof *common_opts;
 
 #define TABLE(room) {room##_opts, &n##room##_opts, offsetof(Settings, room), NULL}
 #define TABLE_WITHOUT(room, field) {room##_opts, &n##room##_opts, offsetof(Settings, room), field}
@@ -24,6 +29,8 @@ static const int ninfo_opts = sizeof info_opts / sizeof *info_opts, ncommon_opts
 const Verb verbs[] = {
     {"train", "", "train a model on series, with validation, checkpoints and logs",
      {TABLE(data), TABLE(model), TABLE(train), TABLE(device)}, verb_train},
+    {"export", "MODEL OUT", "write a model in the published layout into a new folder",
+     {TABLE(export)}, verb_export},
     {"data download", "", "fetch folders of Time-300B from the Hugging Face Hub",
      {TABLE(hub)}, verb_data_download},
     {"data info", "PATH", "say what a file or folder of series holds",

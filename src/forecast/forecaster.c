@@ -11,7 +11,6 @@
 #include "forecast/schedule.h"
 #include "model/infer.h"
 #include "model/weights.h"
-#include "util/file.h"
 #include "util/machine.h"
 
 struct Forecaster {
@@ -42,20 +41,15 @@ static int64_t first_point(const ModelConfig *c, int64_t points) { return (point
 
 int64_t forecaster_most_points(const Forecaster *f) { return (int64_t)(f->c.max_positions - 1) * f->c.S + f->c.P; }
 
-static int read_config(ModelConfig *c, const char *dir, Err *e)
-{
-    char path[4096];
-    if (!path_is_dir(dir)) return err_set(e, FTS_IO, "%s: no folder of a model, which has config.json and model.safetensors", dir);
-    return path_join(path, sizeof path, dir, "config.json", e) || config_read(c, path, e) ? -1 : 0;
-}
-
 int forecaster_open(Forecaster **out, const char *dir, const char *device, int threads, Err *e)
 {
+    char folder[4096];
     Forecaster *f = calloc(1, sizeof *f);
     *out = NULL;
     if (!f) return err_nomem(e, sizeof *f, "a forecaster");
     pthread_mutex_init(&f->lock, NULL);
-    if (read_config(&f->c, dir, e) || backend_open(&f->b, device, F32, threads, e) || model_open(&f->m, &f->c, f->b, 0, e) || weights_load(f->m, dir, e)) {
+    if (weights_folder(folder, sizeof folder, &f->c, dir, e) || backend_open(&f->b, device, F32, threads, e) || model_open(&f->m, &f->c, f->b, 0, e)
+        || weights_load(f->m, folder, e)) {
         forecaster_close(f);
         return -1;
     }

@@ -11,7 +11,7 @@
 
 typedef struct Forecaster Forecaster;
 
-/* dir: a folder with config.json and model.safetensors (or shards), published or ours. threads 0: what the machine allows. */
+/* dir: a folder with config.json and model.safetensors (or shards), published or ours, or the folder of a run, of which the latest checkpoint is taken. threads 0: what the machine allows. */
 int  forecaster_open(Forecaster **f, const char *dir, const char *device, int threads, Err *e);
 void forecaster_close(Forecaster *f);                                       /* NULL is fine */
 const ModelConfig *forecaster_config(const Forecaster *f);

@@ -11,7 +11,7 @@ static void put_horizons(Str *s, const ModelConfig *c)
     for (int j = 0; j < c->nh; j++) str_addf(s, "%s%d", j ? ", " : "", c->horizon[j]);
 }
 
-static int write_text(Str *s, const ModelConfig *c, double aux_weight)
+static int write_text(Str *s, const ModelConfig *c, double aux_weight, Dtype type)
 {
     str_addf(s, "{\n  \"architectures\": [\"TimeMoeForPrediction\"],\n  \"model_type\": \"time_moe\",\n"
         "  \"auto_map\": {\n    \"AutoConfig\": \"configuration_time_moe.TimeMoeConfig\",\n"
@@ -28,21 +28,21 @@ static int write_text(Str *s, const ModelConfig *c, double aux_weight)
     if (c->P != 1 || c->S != 1) str_addf(s, "  \"patch_len\": %d,\n  \"patch_stride\": %d,\n", c->P, c->S);
     if (c->B != 1) str_addf(s, "  \"num_expert_layers\": %d,\n", c->B);
     if (!c->dense && c->Fe != c->F / c->K) str_addf(s, "  \"moe_intermediate_size\": %d,\n", c->Fe);
-    str_addf(s, "  \"torch_dtype\": \"float32\",\n  \"attention_dropout\": 0.0,\n  \"use_cache\": true,\n  \"tie_word_embeddings\": false\n}\n");
+    str_addf(s, "  \"torch_dtype\": \"%s\",\n  \"attention_dropout\": 0.0,\n  \"use_cache\": true,\n  \"tie_word_embeddings\": false\n}\n", type == F32 ? "float32" : "bfloat16");
     return 0;
 }
 
-int config_write(const ModelConfig *c, const char *path, double aux_weight, Err *e)
+int config_write(const ModelConfig *c, const char *path, double aux_weight, Dtype type, Err *e)
 {
     Str s = {0};
-    write_text(&s, c, aux_weight);
+    write_text(&s, c, aux_weight, type);
     int bad = str_ok(&s, e) || file_write(path, s.p, s.n, e);
     str_free(&s);
     return bad ? -1 : 0;
 }
 
 /* Every key that is read: where it goes, or what it must be. */
-typedef struct Key { const char *name; enum { K_INT, K_FLOAT, K_BOOL, K_IS_INT, K_IS_TEXT, K_HORIZONS } kind; size_t at; const char *must; } Key;
+typedef struct Key { const char *name; enum { K_INT, K_FLOAT, K_DOUBLE, K_BOOL, K_IS_INT, K_IS_TEXT, K_HORIZONS } kind; size_t at; const char *must; } Key;
 #define AT(f) offsetof(ModelConfig, f)
 static const Key keys[] = {
     {"hidden_size", K_INT, AT(D), NULL}, {"intermediate_size", K_INT, AT(F), NULL}, {"num_hidden_layers", K_INT, AT(L), NULL},
@@ -53,6 +53,7 @@ static const Key keys[] = {
     {"patch_len", K_INT, AT(P), NULL}, {"patch_stride", K_INT, AT(S), NULL}, {"num_expert_layers", K_INT, AT(B), NULL},
     {"moe_intermediate_size", K_INT, AT(Fe), NULL},
     {"input_size", K_IS_INT, 0, "1"}, {"hidden_act", K_IS_TEXT, 0, "silu"}, {"model_type", K_IS_TEXT, 0, "time_moe"},
+    {"router_aux_loss_factor", K_DOUBLE, AT(aux_weight), NULL},
 };
 enum { NKEYS = sizeof keys / sizeof *keys };
 
@@ -100,6 +101,7 @@ static int read_value(Json *j, const Key *k, ModelConfig *c, Err *e)
     switch (k->kind) {
     case K_INT: return read_int(j, k->name, to, e);
     case K_BOOL: return json_bool(j, to, e);
+    case K_DOUBLE: return json_number(j, to, e);
     case K_HORIZONS: return read_horizons(j, c, e);
     case K_IS_INT: return must_be_int(j, k, e);
     case K_IS_TEXT: return must_be_text(j, k, e);
@@ -143,7 +145,7 @@ int config_read(ModelConfig *c, const char *path, Err *e)
     Map m;
     Json j;
     *c = (ModelConfig){.E = 8, .K = 2, .B = 1, .P = 1, .S = 1, .nh = 4, .horizon = {1, 8, 32, 64}, .max_positions = 4096,
-                       .eps = 1e-6f, .theta = 10000, .init_range = 0.02f};
+                       .eps = 1e-6f, .theta = 10000, .init_range = 0.02f, .aux_weight = 0.02};
     if (map_open(&m, path, e)) return -1;
     json_init(&j, m.p, m.n);
     int bad = read_text(c, &j, e);

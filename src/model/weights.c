@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE = 1 << 16, NAME_SIZE = sizeof ((Entry *)0)->name + 4 };
+#include "util/num.h"
+
+enum { PIECE = 1 << 14, NAME_SIZE = sizeof ((Entry *)0)->name + 4 };
 #define METADATA "{\"format\":\"pt\"}"
 #define SHARE    "balance.share"
 
@@ -28,13 +30,13 @@ static void list_close(List *l)
     free(l->share);
 }
 
-static void list_add(List *l, const Model *m, const char *prefix, const float *flat)
+static void list_add(List *l, const Model *m, const char *prefix, const float *flat, Dtype type)
 {
     for (int i = 0; i < m->plan.n; i++, l->n++) {
         const Entry *x = &m->plan.entry[i];
         snprintf(l->name[l->n], NAME_SIZE, "%s%s", prefix, x->name);
-        l->out[l->n] = (StOut){.name = l->name[l->n], .dtype = "F32", .rank = x->cols ? 2 : 1, .shape = {x->rows, x->cols ? x->cols : 1},
-                               .elements = length(x), .element_size = sizeof(float), .from = flat + x->at};
+        l->out[l->n] = (StOut){.name = l->name[l->n], .dtype = type == F32 ? "F32" : "BF16", .rank = x->cols ? 2 : 1, .shape = {x->rows, x->cols ? x->cols : 1},
+                               .elements = length(x), .element_size = dtype_size(type), .from = flat + x->at};
     }
 }
 
@@ -55,22 +57,33 @@ static int list_add_share(List *l, Model *m, Err *e)
     return 0;
 }
 
+static void get_bf16(const List *l, const float *from, size_t n, bf16 *out)
+{
+    float piece[1024];
+    for (size_t at = 0, k; at < n; at += k) {
+        k = n - at < 1024 ? n - at : 1024;
+        backend_download(l->b, piece, from + at, k * sizeof *piece);
+        for (size_t i = 0; i < k; i++) out[at + i] = f32_to_bf16(piece[i]);
+    }
+}
+
 static int get(void *user, const StOut *t, size_t at, size_t n, void *out, Err *e)
 {
     const List *l = user;
     const float *from = (const float *)t->from + at;
     (void)e;
     if (t->from == l->share) memcpy(out, from, n * sizeof *from);
+    else if (t->element_size == 2) get_bf16(l, from, n, out);
     else backend_download(l->b, out, from, n * sizeof *from);
     return 0;
 }
 
-int weights_save(const char *path, const Model *m, Err *e)
+int weights_save(const char *path, const Model *m, Dtype type, Err *e)
 {
     List l;
     int bad = list_open(&l, m, 1, e);
     if (!bad) {
-        list_add(&l, m, "", m->flat.p);
+        list_add(&l, m, "", m->flat.p, type);
         bad = st_write(path, l.out, l.n, METADATA, get, &l, e);
     }
     list_close(&l);
@@ -82,8 +95,8 @@ int moments_save(const char *path, Model *m, Err *e)
     List l;
     int bad = list_open(&l, m, 2, e);
     if (!bad) {
-        list_add(&l, m, "m.", m->flat.m);
-        list_add(&l, m, "v.", m->flat.v);
+        list_add(&l, m, "m.", m->flat.m, F32);
+        list_add(&l, m, "v.", m->flat.v, F32);
         bad = (config_routers(&m->c) && list_add_share(&l, m, e)) || st_write(path, l.out, l.n, METADATA, get, &l, e) ? -1 : 0;
     }
     list_close(&l);
@@ -101,38 +114,64 @@ static int check_shape(const StTensor *t, int rows, int cols, Err *e)
     return err_set(e, FTS_FORMAT, "tensor \"%s\" has the shape [%s], this model needs [%s]", t->name, have, want);
 }
 
-/* To fp32 and to the device piece by piece. */
-static int upload(Backend *b, float *to, const StTensor *t, float *piece, Err *e)
+static int missing(Err *e, const char *prefix, const char *name) { return err_set(e, FTS_FORMAT, "tensor \"%s%s\" is missing", prefix, name); }
+
+/* Tensors are large and many, and what is done with a number is little: pieces of all of them are spread over the threads. */
+typedef struct Part { const StTensor *t; float *to; size_t at, n; } Part;          /* elements [at, +n) of t */
+typedef struct Load { Backend *b; Part *part; int n; } Load;
+
+static size_t element_size(const StTensor *t)
 {
     int bits = 32;
     st_dtype(t->dtype, &bits);
-    size_t size = (size_t)bits / 8, n = t->bytes / size;
-    for (size_t at = 0; at < n; at += PIECE) {
-        StTensor part = *t;
-        size_t k = n - at < PIECE ? n - at : PIECE;
-        part.data += at * size;
-        part.bytes = k * size;
-        if (st_floats(&part, piece, e)) return -1;
-        backend_upload(b, to + at, piece, k * sizeof *piece);
-    }
-    return 0;
+    return (size_t)bits / 8;
 }
 
-static int missing(Err *e, const char *prefix, const char *name) { return err_set(e, FTS_FORMAT, "tensor \"%s%s\" is missing", prefix, name); }
+static void load_item(void *arg, int item, int worker)
+{
+    const Load *l = arg;
+    const Part *p = &l->part[item];
+    float piece[PIECE];
+    Err checked;
+    StTensor t = *p->t;
+    size_t size = element_size(&t);
+    (void)worker;
+    t.data += p->at * size;
+    t.bytes = p->n * size;
+    if (!st_floats(&t, piece, &checked)) backend_upload(l->b, p->to + p->at, piece, p->n * sizeof *piece);
+}
+
+/* Whether it can be read at all is asked with nothing of it. */
+static int check_tensor(const StTensor *t, const Entry *x, Err *e)
+{
+    StTensor none = *t;
+    float unused;
+    none.bytes = 0;
+    return check_shape(t, x->rows, x->cols, e) || st_floats(&none, &unused, e) ? -1 : 0;
+}
+
+static void cut_tensor(Load *l, const StTensor *t, float *to)
+{
+    size_t n = t->bytes / element_size(t);
+    for (size_t at = 0; at < n; at += PIECE) l->part[l->n++] = (Part){t, to, at, n - at < PIECE ? n - at : PIECE};
+}
 
 static int load_vector(const Model *m, float *flat, const StSet *w, const char *prefix, Err *e)
 {
     char name[NAME_SIZE];
     int bad = 0;
-    float *piece = malloc(PIECE * sizeof *piece);
-    if (!piece) return err_nomem(e, PIECE * sizeof *piece, "reading weights");
+    size_t most = m->flat.n / PIECE + (size_t)m->plan.n;
+    Load l = {.b = m->b, .part = malloc(most * sizeof *l.part)};
+    if (!l.part) return err_nomem(e, most * sizeof *l.part, "reading weights");
     for (int i = 0; i < m->plan.n && !bad; i++) {
         const Entry *x = &m->plan.entry[i];
         snprintf(name, sizeof name, "%s%s", prefix, x->name);
         const StTensor *t = st_set_find(w, name);
-        bad = !t ? missing(e, prefix, x->name) : check_shape(t, x->rows, x->cols, e) || upload(m->b, flat + x->at, t, piece, e) ? -1 : 0;
+        bad = !t ? missing(e, prefix, x->name) : check_tensor(t, x, e);
+        if (!bad) cut_tensor(&l, t, flat + x->at);
     }
-    free(piece);
+    if (!bad) par_for(m->b->par, l.n, load_item, &l);
+    free(l.part);
     return bad;
 }
 
@@ -184,4 +223,15 @@ int moments_load(Model *m, const char *path, Err *e)
     int bad = load_vector(m, m->flat.m, &one, "m.", e) || load_vector(m, m->flat.v, &one, "v.", e) || load_share(m, &s, e);
     st_close(&s);
     return bad ? err_wrap(e, "%s", path) : 0;
+}
+
+int weights_folder(char *folder, size_t size, ModelConfig *c, const char *dir, Err *e)
+{
+    char config[4096];
+    if (!path_is_dir(dir)) return err_set(e, FTS_IO, "%s: no folder of a model, which has config.json and model.safetensors", dir);
+    for (int latest = 0; latest < 2; latest++) {
+        if (path_join(folder, size, dir, latest ? "latest" : "", e) || path_join(config, sizeof config, folder, "config.json", e)) return -1;
+        if (path_exists(config)) return config_read(c, config, e);
+    }
+    return err_set(e, FTS_FORMAT, "%s: no model in this folder: neither config.json nor a checkpoint called latest", dir);
 }

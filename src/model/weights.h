@@ -5,8 +5,11 @@
 #include "model/model.h"
 #include "model/safetensors.h"
 
-int weights_save(const char *path, const Model *m, Err *e);        /* the parameters, as fp32 */
+int weights_save(const char *path, const Model *m, Dtype type, Err *e);        /* the parameters */
 int weights_load(Model *m, const char *dir, Err *e);               /* model.safetensors or shards; all tensors, no others, in these shapes */
+
+/* The folder with config.json: dir, or the latest checkpoint in the folder of a run. Fills c as config_read does. */
+int weights_folder(char *folder, size_t size, ModelConfig *c, const char *dir, Err *e);
 
 int moments_save(const char *path, Model *m, Err *e);              /* m.<name>, v.<name> and balance.share (routers, experts) */
 int moments_load(Model *m, const char *path, Err *e);

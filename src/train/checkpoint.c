@@ -81,7 +81,7 @@ static int save_files(const char *dir, const Checkpoints *k, Model *m, const Pro
     Path config, model, optimizer, state;
     if (path_join(config.p, sizeof config, dir, "config.json", e) || path_join(model.p, sizeof model, dir, "model.safetensors", e)
         || path_join(optimizer.p, sizeof optimizer, dir, "optimizer.safetensors", e) || path_join(state.p, sizeof state, dir, "state.json", e)) return -1;
-    return config_write(&m->c, config.p, k->aux_weight, e) || weights_save(model.p, m, e) || moments_save(optimizer.p, m, e)
+    return config_write(&m->c, config.p, k->aux_weight, F32, e) || weights_save(model.p, m, F32, e) || moments_save(optimizer.p, m, e)
         || save_state(state.p, k, p, e) || dir_sync(dir, e) ? -1 : 0;
 }
 

@@ -117,6 +117,9 @@ int checkpoint_load(const Checkpoints *k, const char *folder, Model *m, Progress
 
 int checkpoint_init(Model *m, const char *from, Err *e)
 {
-    int bad = check_config(from, &m->c, "give the same shape options, such as --preset base for the published 50M model", e) || weights_load(m, from, e);
+    char folder[4096];
+    ModelConfig there;
+    int bad = weights_folder(folder, sizeof folder, &there, from, e)
+           || check_config(folder, &m->c, "give the same shape options, such as --preset base for the published 50M model", e) || weights_load(m, folder, e);
     return bad ? err_wrap(e, "--init-from") : 0;
 }

@@ -24,9 +24,9 @@ static int save_model(const Golden *g, const char *dir, Err *e)
     Backend *b = NULL;
     Model *m = NULL;
     snprintf(path, sizeof path, "%s/model.safetensors", dir);
-    int bad = backend_open(&b, "cpu", F32, 1, e) || golden_model(&m, g, b, FORWARD_ONLY, e) || weights_save(path, m, e);
+    int bad = backend_open(&b, "cpu", F32, 1, e) || golden_model(&m, g, b, FORWARD_ONLY, e) || weights_save(path, m, F32, e);
     snprintf(path, sizeof path, "%s/config.json", dir);
-    bad = bad || config_write(&g->c, path, 0.02, e);
+    bad = bad || config_write(&g->c, path, 0.02, F32, e);
     model_close(m);
     backend_close(b);
     return bad ? -1 : 0;

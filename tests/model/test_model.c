@@ -91,7 +91,7 @@ TEST(model_config_json_round_trip)
     ModelConfig a = small(4, 2, 2), b;
     Str s = {0};
     snprintf(path, sizeof path, "%s/config.json", test_folder());
-    OK(config_write(&a, path, 0.02, &e));
+    OK(config_write(&a, path, 0.02, F32, &e));
     OK(config_read(&b, path, &e));
     CHECK(config_same(&a, &b, &s));
     CHECK(a.eps == b.eps && a.theta == b.theta && a.max_positions == b.max_positions);
