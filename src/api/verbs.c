@@ -34,6 +34,8 @@ const Verb verbs[] = {
      {TABLE(convert)}, verb_data_convert},
     {"data synth", "OUT", "write synthetic series into a new folder, in the layout of Time-300B",
      {TABLE(synth)}, verb_data_synth},
+    {"evaluate", "", "forecast series whose continuation is known, and say how far off a model and naive rules are",
+     {TABLE(eval)}, verb_evaluate},
 };
 const int nverbs = sizeof verbs / sizeof *verbs;
 

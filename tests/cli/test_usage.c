@@ -15,6 +15,7 @@ static const char top[] =
     "  data check PATH      read everything below a path and tell each defect\n"
     "  data convert IN OUT  write what a file or folder of series holds in the layout of Time-300B, or as one file\n"
     "  data synth OUT       write synthetic series into a new folder, in the layout of Time-300B\n"
+    "  evaluate             forecast series whose continuation is known, and say how far off a model and naive rules are\n"
     "\n"
     "foundationts VERB --help lists the options of a verb, foundationts --version says what this build can do.\n"
     "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\n";
@@ -89,8 +90,8 @@ TEST(cli_version)
 TEST(cli_wrong_usage_is_status_2_and_one_line)
 {
     static const struct { const char *args, *says; } wrong[] = {
-        {"trian", "foundationts: unknown verb 'trian', there are: train, data download, data info, data check, data convert, data synth"},
-        {"forecast --model x", "foundationts: unknown verb 'forecast', there are: train, data download, data info, data check, data convert, data synth"},
+        {"trian", "foundationts: unknown verb 'trian', there are: train, data download, data info, data check, data convert, data synth, evaluate"},
+        {"forecast --model x", "foundationts: unknown verb 'forecast', there are: train, data download, data info, data check, data convert, data synth, evaluate"},
         {"--batch-size 3 train", "foundationts: --batch-size stands where a verb is expected (see foundationts --help)"},
         {"train --batch-sise 3", "foundationts: unknown option --batch-sise: did you mean --batch-size?"},
         {"train --zzz", "foundationts: unknown option --zzz (see --help)"},
