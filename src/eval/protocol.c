@@ -38,8 +38,8 @@ static int64_t share(double part, int64_t rows) { return (int64_t)(part * (doubl
 
 static int64_t rows_needed(int64_t test, int64_t context)
 {
-    int64_t least = 5 * test, enough = context + context / 4;
-    if (enough > least) least = enough;
+    int64_t least = 5 * test, nearly = context + context / 4 - 1;
+    if (nearly > least) least = nearly;
     while (least - share(0.2, least) < context) least++;
     return least;
 }

@@ -43,8 +43,8 @@ static double mean_step(const double *x, int64_t train, int64_t season)
 
 static int scale(float *to, Series *s, const double *x, int64_t train, const char *path, int64_t i, Err *e)
 {
-    int fits = 1;
     scaling(s, x, train);
+    int fits = isfinite(s->mean) && isfinite(s->dev);
     for (int64_t t = 0; t < s->n; t++) {
         to[t] = (float)((x[t] - s->mean) / s->dev);
         fits &= isfinite(to[t]) != 0;
