@@ -24,8 +24,10 @@ static int widest_name(const Evaluation *v)
 static void put_row(Str *out, const EvalRow *r, int width)
 {
     char mse[32], mae[32], mase[32], smape[32];
-    str_addf(out, "%7lld  %7lld  %7lld  %-*s  %10s  %10s  %8s  %8s\n", (long long)r->stage.horizon, (long long)r->stage.context, (long long)r->stage.windows, width, r->model,
-             number_text(r->metrics.mse, 5, mse), number_text(r->metrics.mae, 5, mae), number_text(r->metrics.mase, 3, mase), number_text(r->metrics.smape, 3, smape));
+    const Stage *s = &r->stage;
+    const Metrics *m = &r->metrics;
+    str_addf(out, "%7lld  %7lld  %7lld  %-*s  %10s  %10s  %8s  %8s\n", (long long)s->horizon, (long long)s->context, (long long)s->windows, width, r->model,
+             number_text(m->mse, 5, mse), number_text(m->mae, 5, mae), number_text(m->mase, 3, mase), number_text(m->smape, 3, smape));
 }
 
 static void put_text(Str *out, const Evaluation *v, const EvalOpts *o)
@@ -47,7 +49,7 @@ static void put_cell(Str *out, const char *text)
 {
     if (!strpbrk(text, ",\"\n\r")) { str_add(out, text, strlen(text)); return; }
     str_add(out, "\"", 1);
-    for (; *text; text++) str_add(out, "\"\"", *text == '"' ? 2 : 0), str_add(out, text, *text != '"');
+    for (; *text; text++) str_add(out, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
     str_add(out, "\"", 1);
 }
 
@@ -65,7 +67,8 @@ static void put_csv(Str *out, const Evaluation *v, const EvalOpts *o)
         put_cell(out, o->data);
         str_add(out, ",", 1);
         put_cell(out, r->model);
-        str_addf(out, ",%lld,%lld,%lld,%lld,%lld", (long long)r->stage.horizon, (long long)r->stage.context, (long long)v->stages.season, (long long)v->series, (long long)r->stage.windows);
+        str_addf(out, ",%lld,%lld,%lld,%lld,%lld", (long long)r->stage.horizon, (long long)r->stage.context, (long long)v->stages.season, (long long)v->series,
+                 (long long)r->stage.windows);
         put_csv_number(out, r->metrics.mse);
         put_csv_number(out, r->metrics.mae);
         put_csv_number(out, r->metrics.mase);

@@ -104,7 +104,8 @@ static void tell(Run *r, const Batch *b)
     double spent = machine_seconds() - r->began;
     r->done += b->n;
     r->work += b->n * work_of(&b->stage);
-    event_send(&r->spec->events, &(Event){.kind = FTS_EVENT_STEP, .name = "evaluate", .step = r->done, .steps = r->total, .eta_s = spent * (r->work_total - r->work) / r->work});
+    double left = spent * (r->work_total - r->work) / r->work;
+    event_send(&r->spec->events, &(Event){.kind = FTS_EVENT_STEP, .name = "evaluate", .step = r->done, .steps = r->total, .eta_s = left});
 }
 
 static int run_batches(Run *r, const Contender *c, Batch *b, Metrics *to, Err *e)
@@ -164,7 +165,8 @@ static int add_contender(Run *r, Contender c, Err *e)
     for (int i = 0; i < r->nwho; i++)
         if (!strcmp(r->who[i].predictor->name, c.predictor->name)) return 0;
     if (s->first && c.reach > s->first)
-        return err_set(e, FTS_FORMAT, "%s looks back on %lld points, and there are %lld before the first forecast", c.predictor->name, (long long)c.reach, (long long)s->first);
+        return err_set(e, FTS_FORMAT, "%s looks back on %lld points, and there are %lld before the first forecast", c.predictor->name, (long long)c.reach,
+                       (long long)s->first);
     r->who[r->nwho++] = c;
     return 0;
 }
@@ -215,7 +217,7 @@ int evaluate(Evaluation *to, const EvalSpec *spec, Err *e)
     const EvalOpts *o = spec->opts;
     Run r = {.spec = spec, .to = to};
     *to = (Evaluation){.n = 0};
-    if (!o->data) return err_set(e, FTS_USAGE, "evaluate needs --data: the file of series to forecast");
+    assert(o->data);
     if (read_files(&r, o->data, o->test_data, e)) return -1;
     to->series = r.set.count;
     int bad = par_open(&r.par, o->threads == OPT_UNSET ? machine_threads() : (int)o->threads, e) || run_all(&r, e);

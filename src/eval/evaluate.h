@@ -21,7 +21,7 @@ enum { ASKED_MAX = 4, CONTENDERS_MAX = ASKED_MAX + 2 };                  /* repe
 typedef struct Contender { const Predictor *predictor; int64_t reach; } Contender;
 
 typedef struct EvalSpec {
-    const EvalOpts  *opts;
+    const EvalOpts  *opts;               /* with data set */
     const Contender *asked;              /* (nasked) up to ASKED_MAX */
     int nasked;
     Events events;                       /* STEP named "evaluate", in windows */

@@ -14,8 +14,8 @@ static int read_part(const Source *s, int64_t i, int64_t n, double *x, Err *e)
     if (s->format->read(s, i, 0, n, x, e)) return err_wrap(e, "%s (%s)", s->path, s->format->name);
     for (int64_t t = 0; t < n; t++)
         if (!isfinite(x[t]))
-            return err_set(e, FTS_FORMAT, "%s (%s): series %lld of %lld, point %lld of %lld: a missing or infinite value, and every point is needed: fill it first", s->path,
-                           s->format->name, (long long)i + 1, (long long)s->count, (long long)t + 1, (long long)s->length[i]);
+            return err_set(e, FTS_FORMAT, "%s (%s): series %lld of %lld, point %lld of %lld: a missing or infinite value, and every point is needed: fill it first",
+                           s->path, s->format->name, (long long)i + 1, (long long)s->count, (long long)t + 1, (long long)s->length[i]);
     return 0;
 }
 

@@ -42,7 +42,8 @@ static int horizons_of_pairs(Horizons *h, const EvalOpts *o, const Source *futur
     lengths(future, &shortest, &longest);
     if (o->prediction_length && horizons_read(h, o->prediction_length, e)) return -1;
     if (!o->prediction_length && (shortest != longest || !shortest))
-        return err_set(e, FTS_FORMAT, "%s: series of %lld to %lld points: say how many to forecast with --prediction-length", future->path, (long long)shortest, (long long)longest);
+        return err_set(e, FTS_FORMAT, "%s: series of %lld to %lld points: say how many to forecast with --prediction-length", future->path,
+                       (long long)shortest, (long long)longest);
     if (!o->prediction_length) *h = (Horizons){{longest}, 1};
     for (int i = 0; i < h->n; i++)
         if (h->h[i] > shortest)
@@ -55,7 +56,8 @@ static int plan_pairs(Stages *s, const EvalOpts *o, const Source *past, const So
     Horizons h;
     if (o->all_windows > 0) return err_set(e, FTS_USAGE, "--all-windows has no meaning with --test-data: there is one window a series");
     if (past->count != future->count)
-        return err_set(e, FTS_FORMAT, "%s has %lld series, %s has %lld: each needs its continuation", past->path, (long long)past->count, future->path, (long long)future->count);
+        return err_set(e, FTS_FORMAT, "%s has %lld series, %s has %lld: each needs its continuation", past->path, (long long)past->count, future->path,
+                       (long long)future->count);
     if (horizons_of_pairs(&h, o, future, e)) return -1;
     for (int i = 0; i < h.n; i++)
         s->stage[s->n++] = (Stage){h.h[i], context_asked(o) ? context_asked(o) : protocol_context(h.h[i]), 1};
