@@ -6,6 +6,7 @@
 
 #include "data/convert.h"
 #include "data/synth.h"
+#include "eval/options.h"
 #include "hub/hub.h"
 #include "train/train.h"
 #include "util/event.h"
@@ -38,6 +39,7 @@ typedef struct Settings {
     HubOpts    hub;
     InfoOpts   info;
     ExportOpts export;
+    EvalOpts   eval;
     CommonOpts common;
 } Settings;
 
@@ -82,5 +84,8 @@ int verb_data_download(FtsTask *t, Err *e);
 int verb_data_check(FtsTask *t, Err *e);
 int verb_data_convert(FtsTask *t, Err *e);
 int verb_data_synth(FtsTask *t, Err *e);
+int verb_evaluate(FtsTask *t, Err *e);
+
+void answer_lines(const Events *to, char *text);       /* one ANSWER per line; text is cut in place, NULL is none */
 
 #endif

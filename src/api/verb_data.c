@@ -7,8 +7,7 @@
 #include "data/info.h"
 #include "util/machine.h"
 
-/* One ANSWER per line; text is cut in place. */
-static void answer_lines(const Events *to, char *text)
+void answer_lines(const Events *to, char *text)
 {
     char *line;
     while (text && *text) {

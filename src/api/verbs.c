@@ -29,6 +29,8 @@ static const int ninfo_opts = sizeof info_opts / sizeof *info_opts, nexport_opts
 const Verb verbs[] = {
     {"train", "", "train a model on series, with validation, checkpoints and logs",
      {TABLE(data), TABLE(model), TABLE(train), TABLE(device)}, verb_train},
+    {"evaluate", "", "forecast series whose continuation is known, and say how far off a model and naive rules are",
+     {TABLE(eval)}, verb_evaluate},
     {"export", "MODEL OUT", "write a model in the published layout into a new folder",
      {TABLE(export)}, verb_export},
     {"data download", "", "fetch folders of Time-300B from the Hugging Face Hub",

@@ -115,7 +115,7 @@ static void progress(Print *p, const FtsEvent *ev)
     double now = machine_seconds();
     bar_step(&p->bar, ev);
     if (ev->text || p->bar.on || now - p->told < 10) return;
-    if (p->told > 0) say(p, "%s: %" PRId64 " of %" PRId64 " MiB", ev->name, ev->step, ev->steps);
+    if (p->told > 0) say(p, "%s: %" PRId64 " of %" PRId64 "%s", ev->name, ev->step, ev->steps, progress_unit(ev));
     p->told = now;
 }
 

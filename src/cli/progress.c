@@ -27,6 +27,8 @@ static int terminal_width(void)
     return w.ws_col < WIDTH_MAX ? w.ws_col : WIDTH_MAX;
 }
 
+const char *progress_unit(const FtsEvent *step) { return !step->name ? "" : strcmp(step->name, "evaluate") ? " MiB" : " windows"; }
+
 static void time_text(char *out, size_t size, double seconds)
 {
     long s = (long)(seconds + 0.5);
@@ -46,7 +48,7 @@ int bar_text(char *out, size_t size, const FtsEvent *step, int width)
     if (step->tokens_per_s > 0) snprintf(speed, sizeof speed, "  %s tokens/s", digits(step->tokens_per_s).text);
     if (step->eta_s > 0) time_text(left, sizeof left, step->eta_s);
     int n = snprintf(out, size, "[%s] %3d%%  %" PRId64 "/%" PRId64 "%s%s%s%s%s%s", blocks, (int)(100 * share), step->step, step->steps,
-                     step->name ? " MiB" : "", loss, speed, *left ? "  " : "", left, *left ? " left" : "");
+                     progress_unit(step), loss, speed, *left ? "  " : "", left, *left ? " left" : "");
     if (n >= (int)size) n = (int)size - 1;
     if (n > width) n = width;
     out[n] = 0;

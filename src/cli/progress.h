@@ -14,6 +14,7 @@ typedef struct Bar { int on, drawn, above; double last; BarPart part[BAR_PARTS];
 void bar_init(Bar *b);
 void bar_step(Bar *b, const FtsEvent *step);                  /* draws at most five times a second; with step->text: of the part so named */
 void bar_clear(Bar *b);                                       /* before anything else is printed */
+const char *progress_unit(const FtsEvent *step);              /* what its steps count: " MiB", "" for those of training */
 int  bar_text(char *out, size_t size, const FtsEvent *step, int width);   /* the bar in `width` characters at most; length */
 int  bar_part_text(char *out, size_t size, const BarPart *p, int width);
 

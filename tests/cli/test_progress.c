@@ -52,6 +52,17 @@ TEST(cli_a_bar_on_a_terminal_and_none_elsewhere)
     CHECK(s->status == 0 && !strchr(s->err, '\r') && !strchr(s->err, '\x1b'));
 }
 
+TEST(cli_a_bar_counts_what_its_task_counts)
+{
+    static char text[1 << 18];
+    char command[1024];
+    if (!cli_program()) return;
+    snprintf(command, sizeof command, "TERM=xterm $P evaluate --model repeat-last --data %s --prediction-length 4 >/dev/null", cli_data());
+    int status = on_terminal(command, text, sizeof text);
+    if (status < 0) { test_skip("no pseudo-terminals"); return; }
+    CHECK(status == 0 && strstr(text, "\r[#.......................]   7%  256/3360 windows"));
+}
+
 /* Bars of files stand above the one of all; the cursor goes up to draw them again, and none is left at the end. */
 TEST(cli_a_bar_for_each_file_that_is_fetched)
 {
