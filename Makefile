@@ -67,6 +67,8 @@ $(BUILD)/tests.exe: $(TESTOBJ) $(LIBOBJ)
 
 test: $(BUILD)/tests.exe $(BUILD)/docs/reader.exe $(if $(filter cli,$(ROOMS)),$(BUILD)/foundationts) check
 	FTS_PROGRAM=$(BUILD)/foundationts $(BUILD)/tests.exe $(ONLY)
+run-tests: $(BUILD)/tests.exe
+	$(BUILD)/tests.exe $(ONLY)
 check:
 	tools/check_layers.sh
 	tools/check_style.sh
@@ -115,5 +117,5 @@ uninstall:
 
 clean:
 	rm -rf build
-.PHONY: always all test check clean build-tests bench-data tsan fuzz install uninstall
+.PHONY: always all test check clean build-tests bench-data run-tests tsan fuzz install uninstall
 -include $(OBJ:.o=.d) $(BUILD)/bench/data.d $(BUILD)/docs/reader.d

@@ -1,6 +1,7 @@
 /* panel.c - see panel.h */
 #include "report/panel.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 const uint32_t PANEL_HISTORY = 0x55636F, PANEL_FORECAST = 0xD55E00, PANEL_TRUTH = 0x0072B2, PANEL_TEXT = 0x5F6B76, PANEL_TITLE = 0x1F2933;
 static const uint32_t GRID = 0xE7EAED, AXIS = 0xAAB3BB, FUTURE = 0xFDF4EC, SPLIT = 0xC9B8A8;
 
-enum { HORIZONS = 3, LEAST_HISTORY = 64, VALUE_TICKS = 5 };
+enum { HORIZONS = 3, LEAST_HISTORY = 64 };
 
 static int has_label(const PlotSeries *s) { return s->first || s->split || s->last; }
 
@@ -31,8 +32,8 @@ static void range_pad(Frame *f)
     int positive = f->lo >= 0, near_zero = f->lo <= 0.25 * f->hi;
     ticks_widen(&f->lo, &f->hi);
     double air = f->hi / 20 - f->lo / 20;
-    f->hi = fmin(f->hi + air, 1.7e308);
-    f->lo = fmax(f->lo - air, -1.7e308);
+    f->hi = fmin(f->hi + air, DBL_MAX);
+    f->lo = fmax(f->lo - air, -DBL_MAX);
     if (positive && f->hi > 0 && (near_zero || f->lo < 0)) f->lo = 0;
 }
 
@@ -49,7 +50,7 @@ void panel_init(Panel *p, const PlotSeries *s, const PanelStyle *style)
     range_add(p, s->truth, s->horizon);
     if (p->empty) return;
     range_pad(f);
-    ticks_find(&p->ticks, f->lo, f->hi, VALUE_TICKS);
+    ticks_find(&p->ticks, f->lo, f->hi, style->ticks);
     for (int i = 0; i < p->ticks.n; i++) {
         char text[TICK_TEXT];
         ticks_label(text, &p->ticks, i);
@@ -68,7 +69,7 @@ static void add_mark(Panel *p, double step, Anchor anchor, const char *text, dou
 static double mark_left(const PanelMark *m, double size) { return m->x - label_width(m->text, size) * m->anchor / 2; }
 static double mark_right(const PanelMark *m, double size) { return mark_left(m, size) + label_width(m->text, size); }
 
-/* The caller's labels: begin, forecast, end. The middle one goes down a row where they would touch. */
+/* The caller's labels: begin, forecast, end. One that would touch the one before it goes down a row. */
 static void label_marks(Panel *p, double size)
 {
     const PlotSeries *s = p->series;
@@ -76,11 +77,11 @@ static void label_marks(Panel *p, double size)
     ticks_whole(earlier, p->skipped - s->nhistory);
     strcat(earlier, " steps");
     if (s->nhistory) add_mark(p, (double)p->frame.from, ANCHOR_LEFT, p->skipped ? earlier : s->first, size);
-    add_mark(p, (double)s->nhistory, ANCHOR_CENTRE, s->split, size);
+    add_mark(p, (double)s->nhistory, s->nhistory ? ANCHOR_CENTRE : ANCHOR_LEFT, s->split, size);
     if (s->horizon > 1) add_mark(p, (double)p->frame.to, ANCHOR_RIGHT, s->last, size);
     for (int i = 1; i < p->marks; i++) {
-        if (mark_right(&p->mark[i - 1], size) + size <= mark_left(&p->mark[i], size) || p->mark[i - 1].row) continue;
-        for (int k = 0; k < p->marks; k++) p->mark[k].row = p->mark[k].anchor == ANCHOR_CENTRE;
+        if (mark_right(&p->mark[i - 1], size) + size <= mark_left(&p->mark[i], size)) continue;
+        p->mark[i].row = !p->mark[i - 1].row;
         p->rows = 2;
     }
 }
@@ -91,7 +92,7 @@ static void number_marks(Panel *p, double size)
     char widest[TICK_TEXT];
     Ticks t;
     ticks_whole(widest, f->to);
-    int most = (int)(f->w / (label_width(widest, size) + 3 * size));
+    int most = (int)(f->w / (label_width(widest, size) + 2.2 * size));
     most = most < 2 ? 2 : most > 8 ? 8 : most;
     if (f->to - f->from < most) t = (Ticks){f->from, (int)(f->to - f->from) + 1, 1, 0};
     else ticks_find(&t, (double)f->from, (double)f->to, most);
@@ -159,9 +160,9 @@ void panel_draw(const Panel *p, const PanelStyle *style, Canvas *c)
 {
     const Frame *f = &p->frame;
     char title[LABEL_TEXT];
-    label_fit(title, sizeof title, p->series->title, style->title, f->w);
-    if (*title) c->text(c, f->x, f->y - 0.7 * style->title, title, &(Font){style->title, PANEL_TITLE, ANCHOR_LEFT, 1});
-    draw_future(p, c);
+    label_fit(title, sizeof title, p->series->title, style->title, f->x + f->w - p->left);
+    if (*title) c->text(c, p->left, f->y - 0.9 * style->title, title, &(Font){style->title, PANEL_TITLE, ANCHOR_LEFT, 1});
+    if (!p->empty) draw_future(p, c);
     draw_values(p, style, c);
     draw_time(p, style, c);
     if (p->empty) c->text(c, f->x + f->w / 2, f->y + f->h / 2, "no values", &(Font){style->text, PANEL_TEXT, ANCHOR_CENTRE, 0});

@@ -18,10 +18,10 @@ static const struct { const char *ending; OpenCanvas *open; } kinds[] = {{".svg"
 
 /* How a page of up to `charts` of them looks. chart: height of the box of one. */
 static const struct Look { int charts, columns; double width, chart; PanelStyle style; } looks[] = {
-    {1,         1, 960,  300, {12.5, 14,   1.6}},
-    {4,         2, 1080, 180, {11.5, 13,   1.4}},
-    {12,        3, 1080, 130, {11,   12.5, 1.3}},
-    {PLOT_MOST, 4, 1280, 120, {11,   12.5, 1.2}},
+    {1,         1, 960,  300, {12.5, 14,   1.6, 7}},
+    {4,         2, 1080, 180, {11.5, 13,   1.4, 5}},
+    {12,        3, 1080, 130, {11,   12.5, 1.3, 5}},
+    {PLOT_MOST, 4, 1280, 120, {11,   12.5, 1.2, 5}},
 };
 
 static const double MARGIN = 28, HEADING = 18, LEGEND = 13, GAP = 30;
@@ -38,7 +38,7 @@ typedef struct Page {
 static double chart_height(const Page *p)
 {
     const struct Look *l = p->look;
-    return (p->titles ? 1.7 * l->style.title : 0) + l->chart + (0.9 + 1.35 * p->rows) * l->style.text + 20;
+    return (p->titles ? 1.9 * l->style.title : 0) + l->chart + (0.9 + 1.35 * p->rows) * l->style.text + 20;
 }
 
 /* Left edges line up down the page, so every chart leaves the room that the widest label of any needs. */
@@ -51,16 +51,17 @@ static void place_charts(Page *p)
     p->rows = 1;
     for (int i = 0; i < p->n; i++) {
         Panel *c = &p->panel[i];
-        c->frame.x = MARGIN + i % l->columns * (cell + GAP) + labels;
+        c->left = MARGIN + i % l->columns * (cell + GAP);
+        c->frame.x = c->left + labels;
         c->frame.w = cell - labels;
         panel_marks(c, &l->style);
         if (c->rows > p->rows) p->rows = c->rows;
     }
     for (int i = 0; i < p->n; i++) {
-        p->panel[i].frame.y = p->top + i / l->columns * chart_height(p) + (p->titles ? 1.7 * l->style.title : 0);
+        p->panel[i].frame.y = p->top + i / l->columns * chart_height(p) + (p->titles ? 1.9 * l->style.title : 0);
         p->panel[i].frame.h = l->chart;
     }
-    p->height = p->top + (p->n + l->columns - 1) / l->columns * chart_height(p) + MARGIN - 20;
+    p->height = ceil(p->top + (p->n + l->columns - 1) / l->columns * chart_height(p) + MARGIN - 20);
 }
 
 static void set_heading(Page *p, const char *heading, int series)
