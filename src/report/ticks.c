@@ -85,17 +85,16 @@ void ticks_whole(char out[TICK_TEXT], int64_t x)
 
 void ticks_label(char out[TICK_TEXT], const Ticks *t, int i)
 {
-    int64_t whole = (t->first + i) * t->unit, fraction = 0, ten = 1;
+    int64_t whole = (t->first + i) * t->unit, ten = 1;
     Notation as = notation(t);
     char digits[TICK_TEXT];
     int places = as.shift - t->power, zeros = places < 0 ? -places : 0;
     if (!whole) { snprintf(out, TICK_TEXT, "0"); return; }
     for (int k = 0; k < places; k++) ten *= 10;
-    fraction = magnitude(whole) % ten;
     snprintf(out, TICK_TEXT, "%s", whole < 0 ? MINUS : "");
     snprintf(digits, sizeof digits, "%" PRId64 "%.*s", magnitude(whole) / ten, zeros, "000000000000000");
     put_grouped(out, digits);
     size_t n = strlen(out);
-    if (places > 0) snprintf(out + n, TICK_TEXT - n, ".%0*" PRId64 "%s", places, fraction, as.suffix);
-    else snprintf(out + n, TICK_TEXT - n, "%s", as.suffix);
+    snprintf(digits, sizeof digits, "%" PRId64, ten + magnitude(whole) % ten);          /* a one before them keeps leading zeros */
+    snprintf(out + n, TICK_TEXT - n, "%s%s%s", places > 0 ? "." : "", digits + 1, as.suffix);
 }
