@@ -22,13 +22,19 @@ $(error CUDA=1: there is no CUDA backend in this version, build without it)
 endif
 BLAS_CFLAGS := $(shell pkg-config --cflags openblas)
 BLAS_LIBS   := $(shell pkg-config --libs openblas)
+# The one library that may be missing: without it --plot x.png is an error that says what to install. CAIRO=no builds without.
+CAIRO        ?= $(if $(shell pkg-config --exists cairo && echo yes),yes,no)
+ifeq ($(CAIRO),yes)
+CAIRO_CFLAGS := -DFTS_CAIRO $(shell pkg-config --cflags cairo)
+CAIRO_LIBS   := $(shell pkg-config --libs cairo)
+endif
 endif
 
 WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Werror
 OPT     ?= -O2
 # No contraction: a product and a sum are fused only where the code says so, or results would differ between compilers.
 CFLAGS  += -std=c11 -D_GNU_SOURCE $(OPT) -g $(WARN) -Iinclude -Isrc -fvisibility=hidden -fPIC -pthread -ffp-contract=off -MMD -MP
-LDLIBS  += $(BLAS_LIBS) -lcurl -lcrypto -lyaml -lz -lm -pthread
+LDLIBS  += $(BLAS_LIBS) $(CAIRO_LIBS) -lcurl -lcrypto -lyaml -lz -lm -pthread
 ifdef SAN
 CFLAGS  += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
@@ -61,6 +67,8 @@ $(BUILD)/tests.exe: $(TESTOBJ) $(LIBOBJ)
 
 test: $(BUILD)/tests.exe $(BUILD)/docs/reader.exe $(if $(filter cli,$(ROOMS)),$(BUILD)/foundationts) check
 	FTS_PROGRAM=$(BUILD)/foundationts $(BUILD)/tests.exe $(ONLY)
+run-tests: $(BUILD)/tests.exe
+	$(BUILD)/tests.exe $(ONLY)
 check:
 	tools/check_layers.sh
 	tools/check_style.sh
@@ -69,6 +77,12 @@ $(BUILD)/src/kernels/cpu/base_%.o: CFLAGS += -O3
 $(BUILD)/src/kernels/cpu/avx2_%.o: CFLAGS += -mavx2 -mfma -O3
 $(BUILD)/src/data/synth_kernel.o: CFLAGS += -O3
 $(BUILD)/src/kernels/cpu/blas_%.o: CFLAGS += $(BLAS_CFLAGS)
+$(BUILD)/src/report/canvas_png.o: CFLAGS += $(CAIRO_CFLAGS)
+$(BUILD)/src/report/canvas_png.o: $(BUILD)/cairo
+# Changes only when the answer does, so that a library that was installed later is taken up.
+$(BUILD)/cairo: always
+	@mkdir -p $(@D)
+	@echo '$(CAIRO)' | cmp -s - $@ || echo '$(CAIRO)' >$@
 $(BUILD)/tests/%.o: CFLAGS += -Itests
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -97,11 +111,11 @@ install: $(BUILD)/foundationts $(BUILD)/libfoundationts.a $(BUILD)/$(SHARED)
 	install -m 755 $(BUILD)/$(SHARED) $(DESTDIR)$(PREFIX)/lib/$(SHARED).$(VERSION)
 	ln -sf $(SHARED).$(VERSION) $(DESTDIR)$(PREFIX)/lib/$(SHARED).0
 	ln -sf $(SHARED).0 $(DESTDIR)$(PREFIX)/lib/$(SHARED)
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' foundationts.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/foundationts.pc
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@CAIRO@|$(if $(CAIRO_LIBS), cairo)|' -e 's|@VERSION@|$(VERSION)|' foundationts.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/foundationts.pc
 uninstall:
 	cd $(DESTDIR)$(PREFIX) && rm -f bin/foundationts include/foundationts.h lib/libfoundationts.a lib/$(SHARED) lib/$(SHARED).0 lib/$(SHARED).$(VERSION) lib/pkgconfig/foundationts.pc
 
 clean:
 	rm -rf build
-.PHONY: all test check clean build-tests bench-data tsan fuzz install uninstall
+.PHONY: always all test check clean build-tests bench-data run-tests tsan fuzz install uninstall
 -include $(OBJ:.o=.d) $(BUILD)/bench/data.d $(BUILD)/docs/reader.d

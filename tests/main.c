@@ -18,6 +18,12 @@ static int ntests, nfail, skipped;
 static char folders[MAX_FOLDERS][64];
 static int nfolders;
 
+/* Asked by LeakSanitizer. fontconfig, below cairo, keeps a kilobyte of its settings for the life of the process and hides the pointers to it. */
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void) { return "leak:libfontconfig\n"; }
+__attribute__((visibility("default"))) const char *__lsan_default_options(void);
+const char *__lsan_default_options(void) { return "print_suppressions=0"; }
+
 void test_add(const char *name, void (*fn)(void))
 {
     if (ntests == MAX_TESTS) abort();

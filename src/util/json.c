@@ -87,25 +87,6 @@ int json_more(Json *j, Err *e)
     return 1;
 }
 
-/* The length of the UTF-8 character at p (RFC 3629: no overlong forms, no surrogates, up to 10FFFF), 0 if there is none. */
-static size_t utf8_length(const char *text, size_t left)
-{
-    const unsigned char *p = (const unsigned char *)text;
-    unsigned char low = 0x80, high = 0xBF;
-    size_t n;
-    if (p[0] < 0x80) return 1;
-    if (p[0] < 0xC2 || p[0] > 0xF4) return 0;
-    n = p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
-    if (p[0] == 0xE0) low = 0xA0;
-    if (p[0] == 0xED) high = 0x9F;
-    if (p[0] == 0xF0) low = 0x90;
-    if (p[0] == 0xF4) high = 0x8F;
-    if (left < n || p[1] < low || p[1] > high) return 0;
-    for (size_t i = 2; i < n; i++)
-        if ((p[i] & 0xC0) != 0x80) return 0;
-    return n;
-}
-
 static size_t utf8_write(char *out, unsigned c)
 {
     if (c < 0x80) { out[0] = (char)c; return 1; }
@@ -150,7 +131,7 @@ static int character(Json *j, char *c, Err *e)
     if (j->p == j->end) return json_error(j, e, "the text ends inside a string");
     if (*j->p == '"') { j->p++; return 0; }
     if (*j->p != '\\') {
-        size_t n = utf8_length(j->p, (size_t)(j->end - j->p));
+        size_t n = str_utf8(j->p, (size_t)(j->end - j->p));
         if (!n) return json_error(j, e, "a string that is not UTF-8");
         if ((unsigned char)*j->p < 0x20) return json_error(j, e, "a control character in a string");
         memcpy(c, j->p, n);
@@ -332,7 +313,7 @@ void json_put_string(Str *s, const char *text)
     str_add(s, "\"", 1);
     while (left) {
         const char *at = strchr(from, *text);
-        size_t n = utf8_length(text, left);
+        size_t n = str_utf8(text, left);
         if (at) str_addf(s, "\\%c", to[at - from]);
         else if (!n) str_add(s, "\xEF\xBF\xBD", 3);
         else if ((unsigned char)*text < 0x20) str_addf(s, "\\u%04x", (unsigned)(unsigned char)*text);

@@ -11,6 +11,7 @@ void str_addf(Str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3))
 int  str_ok(const Str *s, Err *e);                                 /* -1 if memory ran out while adding */
 void str_free(Str *s);
 
+size_t str_utf8(const char *text, size_t left);                      /* bytes of the character there (RFC 3629: no overlong forms, no surrogates, up to 10FFFF), 0 if it is none; left: at least 1 */
 int  str_distance(const char *a, const char *b);                     /* Levenshtein's: bytes to change, add or leave out */
 
 #endif
