@@ -233,7 +233,7 @@ static void book_free(Book *b)
     free(b->who);
 }
 
-static int book_open(Book *b, const Series *s, int count, int64_t most, int64_t horizon, Err *e)
+static int book_open(Book *b, const Past *s, int count, int64_t most, int64_t horizon, Err *e)
 {
     size_t n = (size_t)count, floats = 0, made = 0;
     *b = (Book){.job = calloc(n + 1, sizeof *b->job), .context = calloc(n + 1, sizeof *b->context), .who = calloc(n + 1, sizeof *b->who)};
@@ -265,7 +265,7 @@ static void scale_back(const Book *b, int64_t horizon, double *out)
     }
 }
 
-int forecaster_series(Forecaster *f, const Series *s, int count, int64_t most, int64_t horizon, double *out, Context *context, Err *e)
+int forecaster_series(Forecaster *f, const Past *s, int count, int64_t most, int64_t horizon, double *out, Context *context, Err *e)
 {
     Book b;
     int64_t fit = forecaster_most_points(f);

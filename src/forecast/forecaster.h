@@ -23,7 +23,7 @@ Predictor forecaster_predictor(Forecaster *f, const char *name);            /* i
 
 /* Series of any size with missing points: scaled, continued, scaled back (context.h). most: points of context at most, 0: all that fit.
  * out (count, horizon), NaN where no point was observed; context (count) says what was used; NULL is fine. */
-typedef struct Series { const double *x; int64_t n; } Series;
-int  forecaster_series(Forecaster *f, const Series *s, int count, int64_t most, int64_t horizon, double *out, Context *context, Err *e);
+typedef struct Past { const double *x; int64_t n; } Past;
+int  forecaster_series(Forecaster *f, const Past *s, int count, int64_t most, int64_t horizon, double *out, Context *context, Err *e);
 
 #endif

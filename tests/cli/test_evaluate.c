@@ -69,9 +69,9 @@ TEST(cli_evaluate_for_programs)
 TEST(cli_evaluate_wrong_usage)
 {
     static const struct { const char *args, *says; } wrong[] = {
-        {"--data saw.csv", "foundationts: evaluate needs --model: repeat-last, or seasonal-naive:PERIOD"},
+        {"--data saw.csv", "foundationts: evaluate needs --model: a folder of a model, repeat-last, or seasonal-naive:PERIOD"},
         {"--model repeat-last", "foundationts: evaluate needs --data: the file of series to forecast"},
-        {"--model arima --data saw.csv", "foundationts: --model: 'arima' is none of repeat-last, seasonal-naive:PERIOD"},
+        {"--model arima --data saw.csv", "foundationts: --model: 'arima' is no folder of a model, and none of repeat-last, seasonal-naive:PERIOD"},
         {"--model seasonal-naive:x --data saw.csv", "foundationts: --model: 'seasonal-naive:x' needs a period of 1..1000000 points, as in seasonal-naive:24"},
         {"--model repeat-last --data saw.csv --json --csv", "foundationts: --json and --csv are two forms of one answer: give one of them"},
         {"--model repeat-last --data saw.csv --prediction-length 2,0", "foundationts: --prediction-length: 0 is outside 1..1000000"},

@@ -15,7 +15,7 @@
 static const char *const cases[] = {"forecast_pointwise", "forecast_gqa", "forecast_patch", "forecast_patch_overlap", "forecast_horizons"};
 enum { NCASES = sizeof cases / sizeof *cases, MOST = 8 };
 
-typedef struct Told { Golden g; Forecaster *f; Series s[MOST]; double *x, *out; float *want, *scale; int64_t horizon; } Told;      /* scale (nseg, 2): mean and unit */
+typedef struct Told { Golden g; Forecaster *f; Past s[MOST]; double *x, *out; float *want, *scale; int64_t horizon; } Told;      /* scale (nseg, 2): mean and unit */
 
 /* The golden's model as a folder on disk. */
 static int save_model(const Golden *g, const char *dir, Err *e)
@@ -43,7 +43,7 @@ static int told_open(Told *t, const char *name, const char *dir, int threads, Er
     t->x = malloc((size_t)t->g.npoints * sizeof *t->x);
     t->out = malloc((size_t)t->g.nseg * (size_t)t->horizon * sizeof *t->out);
     for (int i = 0; i < t->g.npoints; i++) t->x[i] = (double)t->g.points[i];
-    for (int i = 0; i < t->g.nseg; i++) t->s[i] = (Series){t->x + t->g.pt[i], t->g.npt[i]};
+    for (int i = 0; i < t->g.nseg; i++) t->s[i] = (Past){t->x + t->g.pt[i], t->g.npt[i]};
     return 0;
 }
 
@@ -164,7 +164,7 @@ TEST(forecast_of_extremes)
         x[2][i] = x[0][i] * 1e-30;
         x[3][i] = NAN;
     }
-    Series s[4] = {{x[0], 30}, {x[1], 30}, {x[2], 30}, {x[3], 30}};
+    Past s[4] = {{x[0], 30}, {x[1], 30}, {x[2], 30}, {x[3], 30}};
     OK(forecaster_series(t.f, s, 4, 0, 20, out[0], c, &e));
     for (int i = 0; i < 20; i++) {
         CHECK(isfinite(out[0][i]) && isnan(out[3][i]));
