@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "util/num.h"
+#include "util/str.h"
 
 static int blank(const Csv *c, char x) { return x == ' ' || x == '\r' || (x == '\t' && c->separator != '\t'); }
 
@@ -153,11 +154,4 @@ CellKind cell_number(Cell c, int comma, double *x)
     return word_number(c, x);
 }
 
-const char *cell_shown(Cell c, char out[32])
-{
-    size_t n = c.n < 28 ? c.n : 24;
-    while (n && n < c.n && ((unsigned char)c.p[n] & 0xC0) == 0x80) n--;        /* not through a character of UTF-8 */
-    for (size_t i = 0; i < n; i++) out[i] = (unsigned char)c.p[i] < 32 || c.p[i] == 127 ? '?' : c.p[i];
-    memcpy(out + n, n < c.n ? "..." : "", n < c.n ? 4 : 1);
-    return out;
-}
+const char *cell_shown(Cell c, char out[32]) { return str_shown(c.p, c.n, out); }

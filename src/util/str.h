@@ -11,6 +11,7 @@ void str_addf(Str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3))
 int  str_ok(const Str *s, Err *e);                                 /* -1 if memory ran out while adding */
 void str_free(Str *s);
 
+const char *str_shown(const char *p, size_t n, char out[32]);         /* for a message: the beginning of p[0..n), without control characters */
 int  str_distance(const char *a, const char *b);                     /* Levenshtein's: bytes to change, add or leave out */
 
 #endif
