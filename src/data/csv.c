@@ -154,4 +154,15 @@ CellKind cell_number(Cell c, int comma, double *x)
     return word_number(c, x);
 }
 
+int cell_text(Cell c, Str *out, Err *e)
+{
+    if (c.n && memchr(c.p, 0, c.n)) return err_set(e, FTS_FORMAT, "a zero byte in a name");
+    for (size_t i = 0; i < c.n; i++) {
+        str_add(out, c.p + i, 1);
+        i += c.p[i] == '"' && i + 1 < c.n && c.p[i + 1] == '"';
+    }
+    str_add(out, "", 0);
+    return str_ok(out, e);
+}
+
 const char *cell_shown(Cell c, char out[32]) { return str_shown(c.p, c.n, out); }

@@ -38,8 +38,15 @@ static int set_date(Stamp *t, const Text *s, int64_t year, int64_t month, int64_
     return 0;
 }
 
-/* Whole numbers of eight digits that are dates of 1900 to 2199 are dates. */
-static int read_count(Stamp *t, const Text *s, Err *e)
+/* Whole numbers of eight digits that are dates of 1900 to 2199 are dates, and of any year behind one of those; but not behind a count. */
+static int is_compact(int64_t x, const Stamp *like)
+{
+    int goes_on = like && like->style.date == DATE_DAY && !like->style.separator;
+    if (like && stamp_is_count(like)) return 0;
+    return is_date(x / 10000, x / 100 % 100, x % 100) && (goes_on || (x >= 19000101 && x <= 21991231));
+}
+
+static int read_count(Stamp *t, const Text *s, const Stamp *like, Err *e)
 {
     int64_t x;
     Text in = *s;
@@ -49,7 +56,7 @@ static int read_count(Stamp *t, const Text *s, Err *e)
     if (in.p < in.end) return wrong(s, e, "a whole number of more than 18 digits, which is no time");
     t->style = (Style){.date = DATE_COUNT};
     t->seconds = minus ? -x : x;
-    if (n != 8 || sign || x < 19000101 || x > 21991231 || !is_date(x / 10000, x / 100 % 100, x % 100)) return 0;
+    if (n != 8 || sign || !is_compact(x, like)) return 0;
     t->style.date = DATE_DAY;
     return set_date(t, s, x / 10000, x / 100 % 100, x % 100, e);
 }
@@ -172,7 +179,7 @@ static int is_zone(const char *p, size_t n)
 /* What this time alone does not show: whether 11 or 10:00 stand in a column that writes 9 or 09. */
 static void learn(Style *s, const Style *like)
 {
-    int date = s->date == like->date && !(s->bare & DATE_SHOWS), hour = !(s->bare & HOUR_SHOWS);
+    int date = s->date == like->date && s->separator && s->separator == like->separator && !(s->bare & DATE_SHOWS), hour = !(s->bare & HOUR_SHOWS);
     if (date) s->bare |= like->bare & (DATE_SHOWS | BARE_DATE);
     if (hour) s->bare |= like->bare & (HOUR_SHOWS | BARE_HOUR);
 }
@@ -184,7 +191,7 @@ int stamp_read(Stamp *t, const char *p, size_t n, const Stamp *like, Err *e)
     while (n && strchr(" \t\r\n", p[n - 1]) && p[n - 1]) n--;
     Text s = {p, n ? p + n : p, p};
     if (!n) return err_set(e, FTS_FORMAT, "nothing where a time was expected");
-    if (is_count(&s)) return read_count(t, &s, e);
+    if (is_count(&s)) return read_count(t, &s, like, e);
     if (read_date(t, &s, like, e)) return -1;
     if (s.p < s.end && (*s.p == ' ' || *s.p == 'T') && t->style.date != DATE_MONTH && read_clock(t, &s, e)) return -1;
     size_t left = (size_t)(s.end - s.p);
