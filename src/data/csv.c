@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "util/num.h"
+#include "util/str.h"
 
 static int blank(const Csv *c, char x) { return x == ' ' || x == '\r' || (x == '\t' && c->separator != '\t'); }
 
@@ -153,11 +154,15 @@ CellKind cell_number(Cell c, int comma, double *x)
     return word_number(c, x);
 }
 
-const char *cell_shown(Cell c, char out[32])
+int cell_text(Cell c, Str *out, Err *e)
 {
-    size_t n = c.n < 28 ? c.n : 24;
-    while (n && n < c.n && ((unsigned char)c.p[n] & 0xC0) == 0x80) n--;        /* not through a character of UTF-8 */
-    for (size_t i = 0; i < n; i++) out[i] = (unsigned char)c.p[i] < 32 || c.p[i] == 127 ? '?' : c.p[i];
-    memcpy(out + n, n < c.n ? "..." : "", n < c.n ? 4 : 1);
-    return out;
+    if (c.n && memchr(c.p, 0, c.n)) return err_set(e, FTS_FORMAT, "a zero byte in a name");
+    for (size_t i = 0; i < c.n; i++) {
+        str_add(out, c.p + i, 1);
+        i += c.p[i] == '"' && i + 1 < c.n && c.p[i + 1] == '"';
+    }
+    str_add(out, "", 0);
+    return str_ok(out, e);
 }
+
+const char *cell_shown(Cell c, char out[32]) { return str_shown(c.p, c.n, out); }

@@ -22,6 +22,7 @@ void csv_free(Csv *c);            /* zeroed is fine */
 
 /* comma: 1 lets it stand for the decimal point. x is set to NaN for what is missing: empty, NaN, NA, null, ? */
 CellKind cell_number(Cell c, int comma, double *x);
+int  cell_text(Cell c, Str *out, Err *e);                    /* the text that it stands for, added to out; a zero byte is refused */
 const char *cell_shown(Cell c, char out[32]);                /* for a message: the beginning, without control characters */
 
 int  csv_decode(Decoded *d, const void *text, size_t n, Err *e);      /* a Decode; errors begin with "line 3" */

@@ -46,7 +46,13 @@ static int numbers(Decoded *d, Json *j, Err *e)
     return more;
 }
 
-static int object(Decoded *d, Json *j, Err *e)
+static int other_key(const JsonOther *other, const char *key, Json *j, Err *e)
+{
+    int read = other ? other->key(other->user, key, j, e) : 0;
+    return read ? (read < 0 ? -1 : 0) : json_skip(j, e);
+}
+
+static int object(Decoded *d, Json *j, const JsonOther *other, Err *e)
 {
     char key[16];
     int more, found = 0;
@@ -55,17 +61,19 @@ static int object(Decoded *d, Json *j, Err *e)
         if (json_key(j, key, sizeof key, e)) return -1;
         int series = !strcmp(key, "sequence") || !strcmp(key, "target");
         if (series && found++) return json_error(j, e, "a second series in one object");
-        if (series ? numbers(d, j, e) : json_skip(j, e)) return -1;
+        if (series ? numbers(d, j, e) : other_key(other, key, j, e)) return -1;
     }
     if (!more && !found) return json_error(j, e, "an object without \"sequence\" or \"target\"");
     return more;
 }
 
-int json_series(Decoded *d, Json *j, Err *e)
+int json_series(Decoded *d, Json *j, Err *e) { return json_series_and(d, j, NULL, e); }
+
+int json_series_and(Decoded *d, Json *j, const JsonOther *other, Err *e)
 {
     char kind = json_peek(j);
     if (kind != '[' && kind != '{') return json_error(j, e, "expected a list of numbers or an object with \"sequence\"");
-    return kind == '[' ? numbers(d, j, e) : object(d, j, e);
+    return kind == '[' ? numbers(d, j, e) : object(d, j, other, e);
 }
 
 static int line(Decoded *d, Json *j, Err *e)

@@ -65,6 +65,15 @@ size_t str_utf8(const char *text, size_t left)
     return n;
 }
 
+const char *str_shown(const char *p, size_t all, char out[32])
+{
+    size_t n = all < 28 ? all : 24;
+    while (n && n < all && ((unsigned char)p[n] & 0xC0) == 0x80) n--;         /* not through a character of UTF-8 */
+    for (size_t i = 0; i < n; i++) out[i] = (unsigned char)p[i] < 32 || p[i] == 127 ? '?' : p[i];
+    memcpy(out + n, n < all ? "..." : "", n < all ? 4 : 1);
+    return out;
+}
+
 enum { LONGEST = 128 };
 
 /* Levenshtein's distance, one row at a time; texts of more than LONGEST are nobody's neighbour. */

@@ -12,6 +12,7 @@ int  str_ok(const Str *s, Err *e);                                 /* -1 if memo
 void str_free(Str *s);
 
 size_t str_utf8(const char *text, size_t left);                      /* bytes of the character there (RFC 3629: no overlong forms, no surrogates, up to 10FFFF), 0 if it is none; left: at least 1 */
+const char *str_shown(const char *p, size_t n, char out[32]);         /* for a message: the beginning of p[0..n), without control characters */
 int  str_distance(const char *a, const char *b);                     /* Levenshtein's: bytes to change, add or leave out */
 
 #endif
