@@ -18,14 +18,14 @@ struct Forecasts {
     int     in_file;
     Str     line;                       /* the one being made */
     int64_t n, cap;                     /* series that came; wide: that fit */
-    float  *x;                          /* wide: (n,steps); owned, as are the others */
+    double *x;                          /* wide: (n,steps); owned, as are the others */
     Stamp  *time;                       /* wide: (steps) of the first series, NULL: it has none */
     char  **id;                         /* wide: (n) */
 };
 
 typedef struct Writer {
     int (*begin)(Forecasts *f, Err *e);
-    int (*add)(Forecasts *f, const char *id, const Stamp *time, const float *x, Err *e);
+    int (*add)(Forecasts *f, const char *id, const Stamp *time, const double *x, Err *e);
     int (*end)(Forecasts *f, Err *e);
 } Writer;
 
@@ -59,9 +59,9 @@ static void put_text(Forecasts *f, const char *text)
 
 static void put_separator(Forecasts *f) { str_add(&f->line, &f->to.form.separator, 1); }
 
-static void put_number(Forecasts *f, float x)
+static void put_number(Forecasts *f, double x)
 {
-    if (isfinite(x)) json_put_float(&f->line, x);
+    if (isfinite(x)) json_put_number(&f->line, x);
 }
 
 /* The time of step i, or its number. */
@@ -92,7 +92,7 @@ static int long_begin(Forecasts *f, Err *e)
     return put_line(f, e);
 }
 
-static int long_add(Forecasts *f, const char *id, const Stamp *time, const float *x, Err *e)
+static int long_add(Forecasts *f, const char *id, const Stamp *time, const double *x, Err *e)
 {
     for (int64_t i = 0; i < f->to.steps; i++) {
         f->line.n = 0;
@@ -129,7 +129,7 @@ static int wide_times(Forecasts *f, const Stamp *time, Err *e)
     return 0;
 }
 
-static int wide_add(Forecasts *f, const char *id, const Stamp *time, const float *x, Err *e)
+static int wide_add(Forecasts *f, const char *id, const Stamp *time, const double *x, Err *e)
 {
     if (wide_times(f, time, e) || wide_room(f, e)) return -1;
     f->id[f->n] = strdup(id);
@@ -171,7 +171,7 @@ static int rows_begin(Forecasts *f, Err *e)
     return put_line(f, e);
 }
 
-static int rows_add(Forecasts *f, const char *id, const Stamp *time, const float *x, Err *e)
+static int rows_add(Forecasts *f, const char *id, const Stamp *time, const double *x, Err *e)
 {
     (void)time;
     f->line.n = 0;
@@ -183,7 +183,7 @@ static int rows_add(Forecasts *f, const char *id, const Stamp *time, const float
     return put_line(f, e);
 }
 
-static int jsonl_add(Forecasts *f, const char *id, const Stamp *time, const float *x, Err *e)
+static int jsonl_add(Forecasts *f, const char *id, const Stamp *time, const double *x, Err *e)
 {
     (void)time;
     f->line.n = 0;
@@ -192,7 +192,7 @@ static int jsonl_add(Forecasts *f, const char *id, const Stamp *time, const floa
     str_addf(&f->line, ", \"predictions\": [");
     for (int64_t i = 0; i < f->to.steps; i++) {
         if (i) str_add(&f->line, ", ", 2);
-        json_put_float(&f->line, x[i]);
+        json_put_number(&f->line, x[i]);
     }
     str_addf(&f->line, "]}");
     return put_line(f, e);
@@ -213,11 +213,15 @@ static int npy_begin(Forecasts *f, Err *e)
     return out_write(&f->out, f->line.p, f->line.n, e);
 }
 
-static int npy_add(Forecasts *f, const char *id, const Stamp *time, const float *x, Err *e)
+static int npy_add(Forecasts *f, const char *id, const Stamp *time, const double *x, Err *e)
 {
     (void)id;
     (void)time;
-    return out_write(&f->out, x, (size_t)f->to.steps * sizeof *x, e);
+    for (int64_t i = 0; i < f->to.steps; i++) {
+        float y = (float)x[i];
+        if (out_write(&f->out, &y, sizeof y, e)) return -1;
+    }
+    return 0;
 }
 
 static const Writer writers[] = {
@@ -241,7 +245,7 @@ int forecasts_open(Forecasts **made, const ForecastsTo *to, Err *e)
     return -1;
 }
 
-int forecasts_add(Forecasts *f, const char *id, const Stamp *time, const float *x, Err *e)
+int forecasts_add(Forecasts *f, const char *id, const Stamp *time, const double *x, Err *e)
 {
     if (f->writer->add(f, id, time, x, e)) return -1;
     if (f->writer != &writers[FORM_WIDE]) f->n++;

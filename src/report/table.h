@@ -4,7 +4,7 @@
  *   rows    the id and its steps in a row: V1, V2, ...
  *   jsonl   {"item_id": "a", "predictions": [1, 2]}
  *   npy     float32, a series a row
- * Numbers are the shortest text that reads back as the same float; what is not finite is an empty cell, null in json. */
+ * Numbers are the shortest text that reads back as the same double; what is not finite is an empty cell, null in json. */
 #ifndef REPORT_TABLE_H
 #define REPORT_TABLE_H
 
@@ -27,7 +27,7 @@ typedef struct ForecastsTo {
 
 int  forecasts_open(Forecasts **f, const ForecastsTo *to, Err *e);                    /* the texts of form must outlive it */
 /* time: (steps) or NULL. x: (steps). Wide: the times of the first series are those of all. */
-int  forecasts_add(Forecasts *f, const char *id, const Stamp *time, const float *x, Err *e);
+int  forecasts_add(Forecasts *f, const char *id, const Stamp *time, const double *x, Err *e);
 int  forecasts_close(Forecasts *f, Err *e);                                           /* all is there: the file gets its name */
 void forecasts_drop(Forecasts *f);                                                    /* nothing is left of the file; NULL is fine */
 

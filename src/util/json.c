@@ -340,34 +340,29 @@ static int round_digits(double x, int n, char *digit, int *exp)
     return (int)(out - digit);
 }
 
-/* Any number of 15 digits survives the way through a double, and of 6 through a float, so fewer than those are found by dropping
- * zeros. Not so for subnormal ones. */
-static int shortest_digits(double x, int is_float, char *digit, int *exp)
+/* Any number of 15 digits survives the way through a double, so fewer than those are found by dropping zeros. Not so for subnormal ones. */
+static int shortest_digits(double x, char *digit, int *exp)
 {
-    double normal = is_float ? 0x1p-126 : 0x1p-1022;
-    for (int n = x < normal ? 1 : is_float ? 6 : 15;; n++) {
+    for (int n = x < 0x1p-1022 ? 1 : 15;; n++) {
         char text[48];
         double back = 0;
         int len = round_digits(x, n, digit, exp), w = snprintf(text, sizeof text, "%se%d", digit, *exp - len + 1);
         num_read(text, (size_t)w, &back);
-        if (is_float) back = (double)(float)back;
         if (n == 17 || back == x) return len;
     }
 }
 
 /* Laid out as Python does: 0.0001, 1e-05, 1e+16; but 1, not 1.0. */
-static void put_number(Str *s, double x, int is_float)
+void json_put_number(Str *s, double x)
 {
     char digit[32];
     int exp, n;
     if (!__builtin_isfinite(x)) { str_add(s, "null", 4); return; }
     if (__builtin_signbit(x)) str_add(s, "-", 1);
-    n = shortest_digits(__builtin_fabs(x), is_float, digit, &exp);
+    n = shortest_digits(__builtin_fabs(x), digit, &exp);
     if (exp < -4 || exp > 15) str_addf(s, "%.1s%s%se%c%02d", digit, n > 1 ? "." : "", digit + 1, exp < 0 ? '-' : '+', exp < 0 ? -exp : exp);
     else if (exp < 0) str_addf(s, "0.%.*s%s", -exp - 1, "000", digit);
     else if (n > exp + 1) str_addf(s, "%.*s.%s", exp + 1, digit, digit + exp + 1);
     else str_addf(s, "%s%.*s", digit, exp + 1 - n, "000000000000000");
 }
 
-void json_put_number(Str *s, double x) { put_number(s, x, 0); }
-void json_put_float(Str *s, float x) { put_number(s, (double)x, 1); }

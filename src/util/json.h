@@ -35,6 +35,5 @@ int  json_error(const Json *j, Err *e, const char *fmt, ...) __attribute__((form
 
 void json_put_string(Str *s, const char *text);                     /* with quotes and escapes */
 void json_put_number(Str *s, double x);                             /* shortest text that reads back the same; null if not finite */
-void json_put_float(Str *s, float x);                               /* the same for a float: 0.1, where as a number it is 0.10000000149011612 */
 
 #endif

@@ -11,7 +11,7 @@
 
 static void keep_line(void *user, const char *text) { str_addf(user, "%s|", text); }
 
-typedef struct Given { const char *id, *time; float x[2]; } Given;
+typedef struct Given { const char *id, *time; double x[2]; } Given;
 
 /* Two series of two steps; time: of the first step, NULL: none. -1: failed, and f is gone. */
 static int write_all(const ForecastsTo *to, const Given *g, int n, Err *e)
