@@ -17,6 +17,11 @@ typedef struct InfoOpts {
 #include "api/info.def"
 #undef X
 } InfoOpts;
+typedef struct ForecastOpts {
+#define X OPT_FIELD
+#include "api/forecast.def"
+#undef X
+} ForecastOpts;
 typedef struct ExportOpts {
 #define X OPT_FIELD
 #include "api/export.def"
@@ -38,6 +43,7 @@ typedef struct Settings {
     ConvertOpts convert;
     HubOpts    hub;
     InfoOpts   info;
+    ForecastOpts forecast;
     ExportOpts export;
     EvalOpts   eval;
     CommonOpts common;
@@ -78,6 +84,7 @@ int task_index(const FtsTask *t, const char *name, const OptSet **in, const Opt 
 void task_clear_list(const OptSet *in, const Opt *o);
 
 int verb_train(FtsTask *t, Err *e);
+int verb_forecast(FtsTask *t, Err *e);
 int verb_export(FtsTask *t, Err *e);
 int verb_data_info(FtsTask *t, Err *e);
 int verb_data_download(FtsTask *t, Err *e);

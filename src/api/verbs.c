@@ -11,6 +11,11 @@ static const Opt info_opts[] = {
 #include "api/info.def"
 #undef X
 };
+static const Opt forecast_opts[] = {
+#define X(...) OPT_ROW(ForecastOpts, __VA_ARGS__),
+#include "api/forecast.def"
+#undef X
+};
 static const Opt export_opts[] = {
 #define X(...) OPT_ROW(ExportOpts, __VA_ARGS__),
 #include "api/export.def"
@@ -21,7 +26,8 @@ static const Opt common_opts[] = {
 #include "api/common.def"
 #undef X
 };
-static const int ninfo_opts = sizeof info_opts / sizeof *info_opts, nexport_opts = sizeof export_opts / sizeof *export_opts, ncommon_opts = sizeof common_opts / sizeof *common_opts;
+static const int ninfo_opts = sizeof info_opts / sizeof *info_opts, nforecast_opts = sizeof forecast_opts / sizeof *forecast_opts,
+    nexport_opts = sizeof export_opts / sizeof *export_opts, ncommon_opts = sizeof common_opts / sizeof *common_opts;
 
 #define TABLE(room) {room##_opts, &n##room##_opts, offsetof(Settings, room), NULL}
 #define TABLE_WITHOUT(room, field) {room##_opts, &n##room##_opts, offsetof(Settings, room), field}
@@ -29,6 +35,8 @@ static const int ninfo_opts = sizeof info_opts / sizeof *info_opts, nexport_opts
 const Verb verbs[] = {
     {"train", "", "train a model on series, with validation, checkpoints and logs",
      {TABLE(data), TABLE(model), TABLE(train), TABLE(device)}, verb_train},
+    {"forecast", "", "continue the series of a file with a model",
+     {TABLE(forecast)}, verb_forecast},
     {"evaluate", "", "forecast series whose continuation is known, and say how far off a model and naive rules are",
      {TABLE(eval)}, verb_evaluate},
     {"export", "MODEL OUT", "write a model in the published layout into a new folder",

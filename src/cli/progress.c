@@ -27,7 +27,14 @@ static int terminal_width(void)
     return w.ws_col < WIDTH_MAX ? w.ws_col : WIDTH_MAX;
 }
 
-const char *progress_unit(const FtsEvent *step) { return !step->name ? "" : strcmp(step->name, "evaluate") ? " MiB" : " windows"; }
+const char *progress_unit(const FtsEvent *step)
+{
+    static const struct { const char *name, *unit; } units[] = {{"evaluate", " windows"}, {"forecast", " series"}};
+    if (!step->name) return "";
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (!strcmp(step->name, units[i].name)) return units[i].unit;
+    return " MiB";
+}
 
 static void time_text(char *out, size_t size, double seconds)
 {

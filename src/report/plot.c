@@ -127,12 +127,24 @@ static OpenCanvas *kind_of(const char *path)
     return NULL;
 }
 
+static int wrong_ending(const char *path, Err *e) { return err_set(e, FTS_USAGE, "%s: a plot is written as .svg or .png: end its name with one of them", path); }
+
+int plot_check(const char *path, Err *e)
+{
+    Canvas c;
+    OpenCanvas *open = kind_of(path);
+    if (!open) return wrong_ending(path, e);
+    if (open(&c, 1, 1, "", e)) return err_wrap(e, "%s", path);
+    c.close(&c);
+    return 0;
+}
+
 int plot_write(const char *path, const PlotSeries *s, int n, const char *heading, Err *e)
 {
     Page p;
     Str file = {0};
     OpenCanvas *open = kind_of(path);
-    if (!open) return err_set(e, FTS_USAGE, "%s: a plot is written as .svg or .png: end its name with one of them", path);
+    if (!open) return wrong_ending(path, e);
     if (n < 1) return err_set(e, FTS_USAGE, "%s: there is no series to plot", path);
     if (page_open(&p, s, n, heading, e)) return -1;
     int bad = page_draw(&p, open, &file, e);
