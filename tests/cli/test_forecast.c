@@ -29,13 +29,13 @@ static const char *put(const char *name, const char *text)
 
 #define NUMBER "-?[0-9]+(\\.[0-9]+)?(e[-+][0-9]+)?"
 static const char long_form[] = "unique_id,ds,y\na,2024-01-31,1\na,2024-02-29,2.5\na,2024-03-31,\na,2024-04-30,4\nb,2024-02-29,10\nb,2024-03-31,12\nb,2024-04-30,11\n";
-static const char wide_form[] = "date;\"x;1\";y\r\n2024-01-01 00:00:00;1;5\r\n2024-01-01 06:00:00;2;\r\n2024-01-01 12:00:00;3;7\r\n";
+static const char wide_form[] = "date;\"x;1\";z\r\n2024-01-01 00:00:00;1;5\r\n2024-01-01 06:00:00;2;\r\n2024-01-01 12:00:00;3;7\r\n";
 
 TEST(cli_forecast_goes_on_in_the_form_of_the_file)
 {
     if (!cli_program()) return;
     static const char *const of_long[] = {"unique_id,ds,predictions", "a,2024-05-31," NUMBER, "a,2024-06-30," NUMBER, "b,2024-05-31," NUMBER, "b,2024-06-30," NUMBER};
-    static const char *const of_wide[] = {"date;\"x;1\";y", "2024-01-01 18:00:00;" NUMBER ";" NUMBER, "2024-01-02 00:00:00;" NUMBER ";" NUMBER};
+    static const char *const of_wide[] = {"date;\"x;1\";z", "2024-01-01 18:00:00;" NUMBER ";" NUMBER, "2024-01-02 00:00:00;" NUMBER ";" NUMBER};
     static const char *const of_lines[] = {"\\{\"item_id\": \"p\", \"predictions\": \\[" NUMBER ", " NUMBER "\\]\\}", "\\{\"item_id\": \"1\", \"predictions\": \\[" NUMBER ", " NUMBER "\\]\\}"};
     const Said *s = cli("$P forecast --model %s --input %s --prediction-length 2", model(), put("long.csv", long_form));
     CHECK(s->status == 0 && !*s->err && cli_lines(s->out, of_long, 5));
