@@ -59,7 +59,7 @@ int table_open(Table **t, const char *path, const TableOptions *o, Err *e)
     *t = NULL;
     formats_text(looked_for, sizeof looked_for);
     if (!f && !path_exists(path)) return err_set(e, FTS_IO, "%s: No such file or directory", path);
-    if (!f) return err_set(e, FTS_FORMAT, "%s: no series that can be read, looked for %.600s", path, looked_for);
+    if (!f) return err_set(e, FTS_FORMAT, "%s: no series that can be read: %.600s", path, looked_for);
     if (new_table(t, f, path, o, e) || ((*t)->kind == &table_source ? table_source.open(*t, e) : open_map(*t, e))) return failed(t);
     return 0;
 }

@@ -5,7 +5,7 @@
 #include "data/table_state.h"
 #include "util/array.h"
 
-enum { SHOWS_FREQ = 64 };           /* times that are held to see the frequency in, however few are wanted */
+enum { SHOWS_FREQ = 64 };           /* times that the frequency is seen in, however few are wanted */
 
 static int64_t held(int64_t keep) { return keep > INT64_MAX / 64 ? 0 : keep && keep < SHOWS_FREQ ? SHOWS_FREQ : keep; }
 
@@ -71,7 +71,9 @@ int tail_series(const Table *t, const Tail *x, const Tail *time, TableSeries *s,
     s->has_time = 1;
     s->last = *tail_last(time);
     s->freq = t->freq;
-    return t->has_freq ? 0 : calendar_infer(time->time, time->row, time->n, &s->freq, e);
+    if (t->has_freq) return 0;
+    int64_t shows = held(t->keep) && held(t->keep) < time->n ? held(t->keep) : time->n, from = time->n - shows;
+    return calendar_infer(time->time + from, time->row + from, shows, &s->freq, e);
 }
 
 void tail_free(Tail *a)

@@ -15,6 +15,7 @@ static int wrong(const Text *t, Err *e, const char *why)
     return err_set(e, FTS_FORMAT, "found \"%s\", %s", str_shown(t->start, (size_t)(t->end - t->start), shown), why);
 }
 
+static int is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 static int is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /* Up to `most` digits; returns how many. */
@@ -74,7 +75,7 @@ static const char wanted[] = "expected a time such as 2016-07-01 00:00:00, or a 
 /* The separator that stands here, if it is one of dates and, for the second, the first again; 0: none. */
 static char separator(Text *t, char first)
 {
-    if (t->p == t->end || !strchr("-/.", *t->p) || !*t->p || (first && *t->p != first)) return 0;
+    if (t->p == t->end || (*t->p != '-' && *t->p != '/' && *t->p != '.') || (first && *t->p != first)) return 0;
     return *t->p++;
 }
 
@@ -187,8 +188,8 @@ static void learn(Style *s, const Style *like)
 int stamp_read(Stamp *t, const char *p, size_t n, const Stamp *like, Err *e)
 {
     *t = (Stamp){0};
-    while (n && strchr(" \t\r\n", *p) && *p) p++, n--;
-    while (n && strchr(" \t\r\n", p[n - 1]) && p[n - 1]) n--;
+    while (n && is_blank(*p)) p++, n--;
+    while (n && is_blank(p[n - 1])) n--;
     Text s = {p, n ? p + n : p, p};
     if (!n) return err_set(e, FTS_FORMAT, "nothing where a time was expected");
     if (is_count(&s)) return read_count(t, &s, like, e);

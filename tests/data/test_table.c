@@ -176,6 +176,24 @@ TEST(table_keeps_the_last_points)
         }
 }
 
+/* A gap counts as far back as points are wanted, but at least 64 times, however long the series is. */
+TEST(table_gaps_count_where_points_are_wanted)
+{
+    for (int n = 65; n < 600; n++)
+        for (int gap = 1; gap < n; gap += 61) {
+            Str text = {0};
+            Table *t;
+            TableSeries s;
+            Err e;
+            str_addf(&text, "ds,y\n");
+            for (int i = 0; i < n; i++) str_addf(&text, "%d,0\n", i + (i >= gap));
+            OK(table_open_text(&t, "csv", text.p, text.n, &(TableOptions){5, NULL}, &e));
+            CHECK(table_next(t, &s, &e) == (n - gap < 64 ? -1 : 1));
+            table_close(t);
+            str_free(&text);
+        }
+}
+
 static Str told_file(const char *path, int64_t keep, Form *form)
 {
     Table *t;
@@ -223,7 +241,7 @@ TEST(table_files_that_fail_are_named)
     }
     Form form;
     Str out = told_file(put_text(dir, "t.txt", "1"), 0, &form);
-    CHECK(strstr(out.p, "t.txt: no series that can be read, looked for "));
+    CHECK(strstr(out.p, "t.txt: no series that can be read: looked for "));
     str_free(&out);
 }
 
