@@ -56,12 +56,13 @@ static int batch_make(Batch *b, const Predictor *p, Err *e)
     return b->out && b->window && b->sums ? 0 : err_nomem(e, bytes, "forecasts");
 }
 
-/* The series of window i of the batch; *at: the first point that it forecasts. */
+/* The series of window i of the batch; *at: the first point that it forecasts. The first and the last of all are among those that are taken. */
 static const Series *place(const Batch *b, int i, int64_t *at)
 {
     int64_t k = b->first + i;
     const Series *s = &b->set->series[k / b->stage.windows];
-    *at = s->first + k % b->stage.windows;
+    int64_t w = k % b->stage.windows, last = b->stage.windows - 1;
+    *at = s->first + (last ? w * (b->stage.all - 1) / last : 0);
     return s;
 }
 

@@ -28,7 +28,7 @@ static int plan_table(Stages *s, const EvalOpts *o, const Source *past, Err *e)
     for (int i = 0; i < h.n; i++) {
         Split p;
         if (protocol_split(&p, past->path, longest, h.h[i], context_asked(o), o->all_windows > 0, e)) return -1;
-        s->stage[s->n++] = (Stage){h.h[i], p.context, p.windows};
+        s->stage[s->n++] = (Stage){h.h[i], p.context, o->max_windows != OPT_UNSET && o->max_windows < p.windows ? o->max_windows : p.windows, p.windows};
         s->train = p.train;
         s->first = p.first;
         s->end = p.end;
@@ -60,7 +60,7 @@ static int plan_pairs(Stages *s, const EvalOpts *o, const Source *past, const So
                        (long long)future->count);
     if (horizons_of_pairs(&h, o, future, e)) return -1;
     for (int i = 0; i < h.n; i++)
-        s->stage[s->n++] = (Stage){h.h[i], context_asked(o) ? context_asked(o) : protocol_context(h.h[i]), 1};
+        s->stage[s->n++] = (Stage){h.h[i], context_asked(o) ? context_asked(o) : protocol_context(h.h[i]), 1, 1};
     return 0;
 }
 

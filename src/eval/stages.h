@@ -5,7 +5,7 @@
 #include "data/source.h"
 #include "eval/options.h"
 
-typedef struct Stage { int64_t horizon, context, windows; } Stage;       /* windows: of each series */
+typedef struct Stage { int64_t horizon, context, windows, all; } Stage;  /* windows: of each series, spread evenly over all that it has */
 
 typedef struct Stages {
     Stage   stage[HORIZONS_MAX];

@@ -5,7 +5,7 @@
 
 EvalOpts eval_settings(const char *data, const char *test_data, const char *horizons)
 {
-    return (EvalOpts){.data = (char *)data, .test_data = (char *)test_data, .prediction_length = (char *)horizons, .context_length = OPT_UNSET, .season = OPT_UNSET, .threads = 1};
+    return (EvalOpts){.data = (char *)data, .test_data = (char *)test_data, .prediction_length = (char *)horizons, .context_length = OPT_UNSET, .season = OPT_UNSET, .max_windows = OPT_UNSET, .threads = 1};
 }
 
 int eval_rules(Evaluation *v, const EvalOpts *o, Err *e) { return evaluate(v, &(EvalSpec){.opts = o}, e); }

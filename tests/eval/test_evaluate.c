@@ -26,8 +26,8 @@ static const char *made(const char *dir, const char *name)
     return path;
 }
 
-/* The metrics of repeating `period` points, straight from their definitions. */
-static Metrics by_hand(int period, int windows)
+/* The metrics of repeating `period` points over the windows at these places, straight from their definitions. */
+static Metrics by_places(int period, const int *place, int windows)
 {
     double square = 0, absolute = 0, relative = 0, mase = 0;
     int n = 0;
@@ -36,8 +36,9 @@ static Metrics by_hand(int period, int windows)
         for (int t = 0; t < TRAIN; t++) mean += value(c, t) / TRAIN;
         for (int t = 0; t < TRAIN; t++) var += (value(c, t) - mean) * (value(c, t) - mean) / TRAIN;
         for (int t = SEASON; t < TRAIN; t++) step += fabs(value(c, t) - value(c, t - SEASON)) / (TRAIN - SEASON);
-        for (int w = FIRST; w < FIRST + windows; w++)
+        for (int i = 0; i < windows; i++)
             for (int h = 0; h < HORIZON; h++, n++) {
+                int w = FIRST + place[i];
                 double y = value(c, w + h), f = value(c, w - period + h % period), d = (f - y) / sqrt(var);
                 square += d * d;
                 absolute += fabs(d);
@@ -49,6 +50,13 @@ static Metrics by_hand(int period, int windows)
     return (Metrics){.mse = square / n, .mae = absolute / n, .smape = relative / n, .mase = mase};
 }
 
+static Metrics by_hand(int period, int windows)
+{
+    int place[ROWS];
+    for (int i = 0; i < windows; i++) place[i] = i;
+    return by_places(period, place, windows);
+}
+
 static int near(double got, double want) { return fabs(got - want) <= 1e-6 * fabs(want); }
 
 static void same_metrics(const EvalRow *r, Metrics want)
@@ -57,6 +65,26 @@ static void same_metrics(const EvalRow *r, Metrics want)
     if (!near(m->mse, want.mse) || !near(m->mae, want.mae) || !near(m->mase, want.mase) || !near(m->smape, want.smape) || m->mase_series != COLUMNS)
         test_fail(__FILE__, __LINE__, "%s: mse %.9g mae %.9g mase %.9g smape %.9g, want %.9g %.9g %.9g %.9g", r->model, m->mse, m->mae, m->mase, m->smape, want.mse, want.mae, want.mase,
                   want.smape);
+}
+
+TEST(evaluate_windows_spread_evenly)
+{
+    static const int five[] = {0, 3, 7, 11, 15}, one[] = {0};
+    Evaluation v;
+    Err e = {0};
+    EvalOpts o = eval_settings(made(test_folder(), "made.csv"), NULL, "4");
+    o.season = SEASON;
+    o.max_windows = 5;
+    CHECK(WINDOWS == 16);
+    OK(eval_rules(&v, &o, &e));
+    same_metrics(eval_row(&v, "repeat-last", 4), by_places(1, five, 5));
+    CHECK(v.row[0].stage.windows == 5);
+    o.max_windows = 1;
+    OK(eval_rules(&v, &o, &e));
+    same_metrics(eval_row(&v, "repeat-last", 4), by_places(1, one, 1));
+    o.max_windows = 17;
+    OK(eval_rules(&v, &o, &e));
+    same_metrics(eval_row(&v, "repeat-last", 4), by_hand(1, WINDOWS));
 }
 
 TEST(evaluate_metrics_are_those_of_their_definitions)
