@@ -29,6 +29,7 @@ typedef struct ModelConfig {
 void config_resolve(ModelOpts *o);                                   /* unset options get their value from the preset or the default: what a run writes as its settings */
 int  config_from_opts(ModelConfig *c, const ModelOpts *o, Err *e);   /* resolved or not; checked */
 int  config_check(const ModelConfig *c, Err *e);                     /* "hidden size 64 is not divisible by 3 heads", ... */
+int  config_parse(ModelConfig *c, const void *text, size_t n, Err *e);   /* of a config.json */
 int  config_read(ModelConfig *c, const char *path, Err *e);          /* a config.json, published or ours; a value that is not supported is named */
 int  config_write(const ModelConfig *c, const char *path, double aux_weight, Dtype type, Err *e);   /* type: of the weights beside it. Fields of the published class, ours only where not the default */
 int  config_same(const ModelConfig *a, const ModelConfig *b, Str *difference);   /* 1, or 0 with "hidden_size 64 against 128" */

@@ -137,18 +137,25 @@ static int read_text(ModelConfig *c, Json *j, Err *e)
         if (!(seen >> i & 1)) return err_set(e, FTS_FORMAT, "\"%s\" is missing", keys[i].name);
     if (!(seen >> 4 & 1)) c->Hk = c->H;
     if (!(seen >> 16 & 1)) c->Fe = c->K > 0 ? c->F / c->K : 0;
-    return config_check(c, e);
+    if (!config_check(c, e)) return 0;
+    e->code = FTS_FORMAT;                /* the same rules as for options, but it is the file that is wrong */
+    return -1;
+}
+
+int config_parse(ModelConfig *c, const void *text, size_t n, Err *e)
+{
+    Json j;
+    *c = (ModelConfig){.E = 8, .K = 2, .B = 1, .P = 1, .S = 1, .nh = 4, .horizon = {1, 8, 32, 64}, .max_positions = 4096,
+                       .eps = 1e-6f, .theta = 10000, .init_range = 0.02f, .aux_weight = 0.02};
+    json_init(&j, text, n);
+    return read_text(c, &j, e);
 }
 
 int config_read(ModelConfig *c, const char *path, Err *e)
 {
     Map m;
-    Json j;
-    *c = (ModelConfig){.E = 8, .K = 2, .B = 1, .P = 1, .S = 1, .nh = 4, .horizon = {1, 8, 32, 64}, .max_positions = 4096,
-                       .eps = 1e-6f, .theta = 10000, .init_range = 0.02f, .aux_weight = 0.02};
     if (map_open(&m, path, e)) return -1;
-    json_init(&j, m.p, m.n);
-    int bad = read_text(c, &j, e);
+    int bad = config_parse(c, m.p, m.n, e);
     map_close(&m);
     return bad ? err_wrap(e, "%s", path) : 0;
 }
