@@ -65,8 +65,28 @@ static int open_files(Run *r, Err *e)
     Freq freq;
     if (o->freq && freq_read(&freq, o->freq, e)) return err_wrap(e, "--freq");
     TableOptions how = {.keep = r->most + o->holdout + r->horizon, .freq = o->freq ? &freq : NULL};     /* as many may be missing at the end */
-    if (table_open(&r->table, o->input, &how, e)) return -1;
+    return table_open(&r->table, o->input, &how, e);
+}
+
+/* An array says at its begin how many series it has: where the file does not know that beforehand, it is read once for it. */
+static int count_series(const Run *r, int64_t *n, Err *e)
+{
+    Table *t;
+    TableSeries s;
+    int more = table_open(&t, r->o->input, &(TableOptions){.keep = 1, .freq = &(Freq){.unit = FREQ_COUNT, .every = 1}}, e);
+    if (more) return -1;
+    for (*n = 0; (more = table_next(t, &s, e)) > 0;) ++*n;
+    table_close(t);
+    return more;
+}
+
+/* With the first forecasts, so that what fails before them leaves nothing, and not a header on a terminal. */
+static int open_out(Run *r, Err *e)
+{
+    const ForecastOpts *o = r->o;
     ForecastsTo to = {.form = form_of(o->output, table_form(r->table)), .steps = r->horizon, .series = table_count(r->table), .path = o->output, .line = tell_line, .user = &r->t->events};
+    if (r->out) return 0;
+    if (to.form.kind == FORM_NPY && to.series < 0 && count_series(r, &to.series, e)) return -1;
     return forecasts_open(&r->out, &to, e);
 }
 
@@ -111,7 +131,7 @@ static int forecast_rows(Run *r, Err *e)
 {
     Past past[AT_ONCE];
     for (int i = 0; i < r->n; i++) past[i] = (Past){r->row[i].x, r->row[i].n - r->row[i].held};
-    if (forecaster_series(r->f, past, r->n, r->most, r->horizon, r->x, r->context, e)) return -1;
+    if (forecaster_series(r->f, past, r->n, r->most, r->horizon, r->x, r->context, e) || open_out(r, e)) return -1;
     for (int i = 0; i < r->n; i++)
         if (put_row(r, i, e)) return -1;
     return 0;

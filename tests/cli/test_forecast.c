@@ -64,6 +64,20 @@ TEST(cli_forecast_writes_what_it_says)
     CHECK(s->status == 0 && !strncmp(s->out, "{\"item_id\": \"a\", \"predictions\": [", 33));
 }
 
+/* Nothing on stdout where something fails, and an array of numpy from a stream of series. */
+TEST(cli_forecast_begins_to_write_when_there_is_something)
+{
+    char dir[256];
+    if (!cli_program()) return;
+    snprintf(dir, sizeof dir, "%s", test_folder());
+    const Said *s = cli("$P forecast --model %s --input %s --prediction-length 2", model(), put("bad.csv", "ds,y\n2024-01-01,1\n2024-01-02,x\n"));
+    CHECK(s->status == 1 && !*s->out && *s->err);
+    s = cli("$P forecast --model %s --input %s --prediction-length 2 --output %s/o.npy && $P data info %s/o.npy", model(), put("l.jsonl", "[1, 2]\n[3, 4, 5]\n[6]\n"), dir, dir);
+    CHECK(s->status == 0 && strstr(s->out, "3 series, 6 points"));
+    s = cli("$P forecast --model %s --input %s --prediction-length 2 --output %s/p.npy && $P data info %s/p.npy", model(), put("long.csv", long_form), dir, dir);
+    CHECK(s->status == 0 && strstr(s->out, "2 series, 4 points"));
+}
+
 TEST(cli_forecast_of_what_was_held_back)
 {
     char dir[256];
