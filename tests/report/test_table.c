@@ -29,7 +29,7 @@ static int write_all(const ForecastsTo *to, const Given *g, int n, Err *e)
     return forecasts_close(f, e);
 }
 
-static const Given two[] = {{"a", "2016-07-01 23:00", {0.1f, 16777216}}, {"b, \"c\"", "2016-07-01 23:00", {-1e-7f, NAN}}};
+static const Given two[] = {{"a", "2016-07-01 23:00", {0.1, 16777216}}, {"b, \"c\"", "2016-07-01 23:00", {-1e-7, NAN}}};
 
 TEST(forecasts_have_the_form_of_their_input)
 {
@@ -95,7 +95,7 @@ TEST(forecasts_are_files_once_they_are_whole)
     memset(npy, ' ', sizeof npy);
     memcpy(npy, head, sizeof head - 1);
     npy[127] = '\n';
-    for (int i = 0; i < 2; i++) memcpy(npy + 128 + 8 * i, two[i].x, 8);
+    for (int i = 0; i < 4; i++) memcpy(npy + 128 + 4 * i, &(float){(float)two[i / 2].x[i % 2]}, 4);
     CHECK(holds(path, npy, sizeof npy));
     CHECK(write_all(&(ForecastsTo){.form = {.kind = FORM_NPY}, .steps = 2, .series = -1, .path = "x.npy"}, two, 2, &e) == -1);
     TEXT(e.message, "x.npy: how many series there are must be known before an array of numpy is written");
