@@ -230,7 +230,7 @@ int weights_folder(char *folder, size_t size, ModelConfig *c, const char *dir, E
     char config[4096];
     if (!path_is_dir(dir)) return err_set(e, FTS_IO, "%s: no folder of a model, which has config.json and model.safetensors", dir);
     for (int latest = 0; latest < 2; latest++) {
-        if (path_join(folder, size, dir, latest ? "latest" : "", e) || path_join(config, sizeof config, folder, "config.json", e)) return -1;
+        if ((latest ? path_join(folder, size, dir, "latest", e) : path_join(folder, size, "", dir, e)) || path_join(config, sizeof config, folder, "config.json", e)) return -1;
         if (path_exists(config)) return config_read(c, config, e);
     }
     return err_set(e, FTS_FORMAT, "%s: no model in this folder: neither config.json nor a checkpoint called latest", dir);
