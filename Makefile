@@ -51,8 +51,8 @@ OBJ     := $(LIBOBJ) $(CLIOBJ) $(TESTOBJ)
 # Tests make allocations and writes fail on purpose by standing in front of these.
 WRAP    := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=write -Wl,--wrap=fsync
 
-all: build/foundationts
-build/foundationts: $(BUILD)/foundationts
+all: build/foundationts build/libfoundationts.so
+build/foundationts build/libfoundationts.so: build/%: $(BUILD)/%
 	@mkdir -p build
 	cp -f $< $@
 $(BUILD)/foundationts: $(CLIOBJ) $(BUILD)/libfoundationts.a
@@ -65,7 +65,9 @@ $(BUILD)/libfoundationts.so: $(LIBOBJ)
 $(BUILD)/tests.exe: $(TESTOBJ) $(LIBOBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ $(LDLIBS) -o $@
 
-test: $(BUILD)/tests.exe $(BUILD)/docs/reader.exe $(if $(filter cli,$(ROOMS)),$(BUILD)/foundationts) check
+# The examples of the documentation are programs that must go on working.
+EXAMPLES := $(BUILD)/docs/reader.exe $(BUILD)/docs/forecast.exe
+test: $(BUILD)/tests.exe $(EXAMPLES) $(if $(filter cli,$(ROOMS)),$(BUILD)/foundationts $(BUILD)/libfoundationts.so) check
 	FTS_PROGRAM=$(BUILD)/foundationts $(BUILD)/tests.exe $(ONLY)
 run-tests: $(BUILD)/tests.exe
 	$(BUILD)/tests.exe $(ONLY)
@@ -89,9 +91,8 @@ $(BUILD)/%.o: %.c
 	$(CC) $(CFLAGS) -c $< -o $@
 
 # Everything that a test run needs, so that it can be built in parallel before the tests run one after the other.
-build-tests: $(BUILD)/tests.exe $(BUILD)/docs/reader.exe $(BUILD)/foundationts
-# The example of the documentation is a program that must go on working.
-$(BUILD)/docs/reader.exe: $(BUILD)/docs/reader.o $(BUILD)/libfoundationts.a
+build-tests: $(BUILD)/tests.exe $(EXAMPLES) $(BUILD)/foundationts $(BUILD)/libfoundationts.so
+$(EXAMPLES): %.exe: %.o $(BUILD)/libfoundationts.a
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 $(BUILD)/bench/data.exe: $(BUILD)/bench/data.o $(LIBOBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
@@ -118,4 +119,4 @@ uninstall:
 clean:
 	rm -rf build
 .PHONY: always all test check clean build-tests bench-data run-tests tsan fuzz install uninstall
--include $(OBJ:.o=.d) $(BUILD)/bench/data.d $(BUILD)/docs/reader.d
+-include $(OBJ:.o=.d) $(BUILD)/bench/data.d $(EXAMPLES:.exe=.d)

@@ -112,6 +112,42 @@ FTS_API int     fts_reader_max_segments(const FtsReader *r);                    
  * at and length have room for fts_reader_max_segments(). Returns the number of segments, 0 is possible, or -1. */
 FTS_API int     fts_reader_window(const FtsReader *r, int64_t w, float *points, int *at, int *length, FtsError *e);
 
+/* Forecasts without a task: a model that stays in memory and continues series of your own program.
+ *
+ *     FtsForecaster *f;
+ *     const double *x[] = {sales, returns};
+ *     const int64_t n[] = {120, 96};
+ *     double out[2 * 24];
+ *     if (fts_forecaster_open(&f, "checkpoints/my_run", 0, &e)) ...
+ *     if (fts_forecast(f, x, n, 2, 0, 24, out, &e)) ...
+ *     fts_forecaster_close(f);
+ *
+ * docs/forecast.c is a whole program. All functions but open and close may be called from several threads at once: forecasts wait for each other,
+ * and each uses all threads of the forecaster. Neither threads nor the company of other series changes a bit of a forecast.
+ * The library sets the OpenBLAS that it is linked with to one thread, for the whole process: it has threads of its own, which a fork() leaves behind. */
+typedef struct FtsForecaster FtsForecaster;
+
+enum { FTS_MAX_HORIZONS = 16 };
+typedef struct FtsForecasterInfo {      /* later versions add fields at the end */
+    int64_t parameters, active;         /* of the model; used by one token */
+    int64_t patch_length, patch_stride; /* points of a token, points between the starts of two; 1, 1: every point is a token */
+    int64_t most_points;                /* of context that the model was made for: of a longer series the last ones are used */
+    int64_t horizons, horizon[FTS_MAX_HORIZONS];   /* how many, and each in points, ascending: a forecast hops along them, it may be of any length */
+} FtsForecasterInfo;
+
+/* model_dir: a run (its latest checkpoint), a checkpoint of one, or a published checkpoint. threads: 1 to 1024, 0: what the machine allows. *f: owned, for fts_forecaster_close(). */
+FTS_API int  fts_forecaster_open(FtsForecaster **f, const char *model_dir, int threads, FtsError *e);
+FTS_API void fts_forecaster_close(FtsForecaster *f);                                          /* NULL is fine; no call on f may be under way */
+/* size: sizeof *info as your program knows it; no more is written, and fields that this library does not know are 0. */
+FTS_API void fts_forecaster_info(const FtsForecaster *f, FtsForecasterInfo *info, size_t size);
+/* Continues each of `count` series by `horizon` points, 1 to 1,000,000. They need no scaling: values come back in the unit of the series.
+ * x (count) has series i at x[i] (n[i] points, oldest first), yours, read only during the call; a series of 0 points may be NULL.
+ * NaN and infinities are missing points: at the beginning they are cut, inside they lie on a line between their neighbours, and those at the end are
+ * forecast too, so that out begins right behind the last point of x[i], missing or not. A series without any observed point gets NaN.
+ * context_length: points at most that a forecast looks back on, 0: all that the model was made for.
+ * out (count, horizon), row after row, yours; after a failure its contents mean nothing. */
+FTS_API int  fts_forecast(FtsForecaster *f, const double *const *x, const int64_t *n, int64_t count, int64_t context_length, int64_t horizon, double *out, FtsError *e);
+
 /* One line about this build and machine: version, backends, CPU tier. Returns the length, as snprintf does. */
 FTS_API int  fts_describe(char *text, size_t size);
 

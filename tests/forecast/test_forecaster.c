@@ -8,34 +8,17 @@
 #include "../model/golden.h"
 #include "forecast/forecaster.h"
 #include "forecast/schedule.h"
-#include "model/weights.h"
 #include "test.h"
-#include "util/file.h"
 
 static const char *const cases[] = {"forecast_pointwise", "forecast_gqa", "forecast_patch", "forecast_patch_overlap", "forecast_horizons"};
 enum { NCASES = sizeof cases / sizeof *cases, MOST = 8 };
 
 typedef struct Told { Golden g; Forecaster *f; Past s[MOST]; double *x, *out; float *want, *scale; int64_t horizon; } Told;      /* scale (nseg, 2): mean and unit */
 
-/* The golden's model as a folder on disk. */
-static int save_model(const Golden *g, const char *dir, Err *e)
-{
-    char path[512];
-    Backend *b = NULL;
-    Model *m = NULL;
-    snprintf(path, sizeof path, "%s/model.safetensors", dir);
-    int bad = backend_open(&b, "cpu", F32, 1, e) || golden_model(&m, g, b, FORWARD_ONLY, e) || weights_save(path, m, F32, e);
-    snprintf(path, sizeof path, "%s/config.json", dir);
-    bad = bad || config_write(&g->c, path, 0.02, F32, e);
-    model_close(m);
-    backend_close(b);
-    return bad ? -1 : 0;
-}
-
 static int told_open(Told *t, const char *name, const char *dir, int threads, Err *e)
 {
     *t = (Told){0};
-    if (golden_open(&t->g, name, 1 << 20, e) || save_model(&t->g, dir, e) || forecaster_open(&t->f, dir, "cpu", threads, e)) return -1;
+    if (golden_open(&t->g, name, 1 << 20, e) || golden_save(&t->g, dir, e) || forecaster_open(&t->f, dir, "cpu", threads, e)) return -1;
     const StTensor *want = st_find(&t->g.st, "forecast");
     t->want = golden_floats(want);
     t->scale = golden_floats(st_find(&t->g.st, "scale"));

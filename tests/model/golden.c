@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/weights.h"
 #include "util/json.h"
 
 static int read_horizons(Golden *g, Json *j, Err *e)
@@ -140,6 +141,20 @@ int golden_model(Model **m, const Golden *g, Backend *b, Recompute r, Err *e)
         free(w);
     }
     return model_reserve(*m, g->ntok, g->nchunk, g->longest, r, e);
+}
+
+int golden_save(const Golden *g, const char *dir, Err *e)
+{
+    char path[512];
+    Backend *b = NULL;
+    Model *m = NULL;
+    snprintf(path, sizeof path, "%s/model.safetensors", dir);
+    int bad = backend_open(&b, "cpu", F32, 1, e) || golden_model(&m, g, b, FORWARD_ONLY, e) || weights_save(path, m, F32, e);
+    snprintf(path, sizeof path, "%s/config.json", dir);
+    bad = bad || config_write(&g->c, path, 0.02, F32, e);
+    model_close(m);
+    backend_close(b);
+    return bad ? -1 : 0;
 }
 
 Input golden_input(const Golden *g, int first, int nchunk, Seg *seg, int *chunk)

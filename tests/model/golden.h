@@ -21,6 +21,7 @@ void golden_close(Golden *g);
 const StTensor *golden_tensor(const Golden *g, const char *prefix, const char *name);    /* NULL if absent */
 float *golden_floats(const StTensor *t);                                                 /* malloc'ed */
 int  golden_model(Model **m, const Golden *g, Backend *b, Recompute r, Err *e);          /* with the file's weights */
+int  golden_save(const Golden *g, const char *dir, Err *e);                               /* the model as a folder on disk, in a folder that is there */
 Input golden_input(const Golden *g, int first_chunk, int nchunk, Seg *seg, int *chunk);  /* a micro-batch of those chunks; seg, chunk: room */
 double golden_distance(const float *got, const float *want, size_t n);                   /* max|a-b| / max|b| ; NaN gives infinity */
 
