@@ -98,7 +98,7 @@ $(BUILD)/bench/data.exe: $(BUILD)/bench/data.o $(LIBOBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 bench-data: $(BUILD)/bench/data.exe
 tsan:
-	$(MAKE) TSAN=1 test ONLY="par_ loader train_threads"
+	$(MAKE) TSAN=1 test ONLY="par_ loader train_threads dataset_names index_gives mix_same forecast_for_several"
 # FUZZ="SECONDS [NAME ...]"
 fuzz:
 	tools/fuzz.sh $(FUZZ)
