@@ -13,7 +13,7 @@
 
 #include "util/array.h"
 
-enum { OUT_BUFFER = 1 << 16, SEND_EVERY = 1 << 23 };
+enum { OUT_BUFFER = 1 << 16 };
 
 static int map_fd(Map *m, int fd, const char *path, Err *e)
 {
@@ -178,7 +178,7 @@ void names_free(Names *l)
 int out_open(Out *o, const char *path, Err *e)
 {
     o->buf = NULL;
-    o->n = o->unsent = 0;
+    o->n = 0;
     o->failed = 0;
     if (path_join(o->path, sizeof o->path, "", path, e)) return -1;
     snprintf(o->tmp, sizeof o->tmp, "%s.tmp-%ld", o->path, (long)getpid());
@@ -194,15 +194,6 @@ int out_open(Out *o, const char *path, Err *e)
     return 0;
 }
 
-/* The disk begins while more is made, so that fsync finds little left to wait for. Only a hint: what it answers does not matter. */
-static void send_early(Out *o, size_t n)
-{
-    o->unsent += n;
-    if (o->unsent < SEND_EVERY) return;
-    sync_file_range(o->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-    o->unsent = 0;
-}
-
 static int put(Out *o, const char *p, size_t n, Err *e)
 {
     while (n && !o->failed) {
@@ -211,7 +202,6 @@ static int put(Out *o, const char *p, size_t n, Err *e)
         if (done < 0) { o->failed = errno; break; }
         p += done;
         n -= (size_t)done;
-        send_early(o, (size_t)done);
     }
     return o->failed ? err_errno(e, o->failed, o->path) : 0;
 }

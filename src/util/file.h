@@ -28,7 +28,7 @@ int  dir_list(Names *l, const char *path, Err *e);                 /* entries wi
 void names_free(Names *l);
 
 /* One file being written under a temporary name beside its own: open, write, then commit (flush, fsync, rename) or drop. */
-typedef struct Out { int fd; char *buf; size_t n, unsent; int failed; char path[4096], tmp[4120]; } Out;    /* buf: owned, NULL unless open; unsent: bytes the disk was not yet asked to take; failed: errno */
+typedef struct Out { int fd; char *buf; size_t n; int failed; char path[4096], tmp[4120]; } Out;    /* buf: owned, NULL unless open; failed: errno */
 int  out_open(Out *o, const char *path, Err *e);
 int  out_write(Out *o, const void *p, size_t n, Err *e);           /* names the file; "No space left on device" comes from here or commit */
 int  out_commit(Out *o, Err *e);                                   /* closes in any case; on failure the temporary file is gone */
