@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "kernels/cpu/blas.h"
 #include "kernels/cpu/cpu.h"
 #include "util/machine.h"
 
@@ -34,7 +33,7 @@ static const struct { const char *name; int (*here)(void); void (*override)(Ops 
     {"ref", always, NULL, ref_scratch_bytes},
     {"base", always, base_override, base_scratch_bytes},
 #if defined __x86_64__
-    {"avx2", has_avx2, avx2_override, base_scratch_bytes},
+    {"avx2", has_avx2, avx2_override, avx2_scratch_bytes},
 #endif
 };
 enum { NTIERS = sizeof tiers / sizeof *tiers };
@@ -81,7 +80,6 @@ int backend_open(Backend **out, const char *device, Dtype dtype, int threads, Er
         free(b);
         return -1;
     }
-    blas_open();
     *out = b;
     return 0;
 }
@@ -120,6 +118,8 @@ void backend_free(Backend *b, void *p, size_t bytes)
     if (p) munmap(p, bytes ? bytes : 1);
 }
 
+int backend_on_host(const Backend *b) { return !strcmp(b->name, "cpu"); }
+
 void backend_upload(Backend *b, void *device, const void *host, size_t bytes) { (void)b; if (bytes) memcpy(device, host, bytes); }
 void backend_download(Backend *b, void *host, const void *device, size_t bytes) { (void)b; if (bytes) memcpy(host, device, bytes); }
 
@@ -152,9 +152,7 @@ int backend_reserve(Backend *b, const Dims *d, Err *e)
 
 int backend_text(char *text, size_t size)
 {
-    char blas[128];
     Err e;
     int tier = choose_tier(F32, &e);
-    blas_text(blas, sizeof blas);
-    return snprintf(text, size, "cpu (%s, %s)", tiers[tier < 0 ? best_tier(F32) : tier].name, blas);
+    return snprintf(text, size, "cpu (%s)", tiers[tier < 0 ? best_tier(F32) : tier].name);
 }
