@@ -124,7 +124,8 @@ FTS_API int     fts_reader_window(const FtsReader *r, int64_t w, float *points, 
  *
  * docs/forecast.c is a whole program. All functions but open and close may be called from several threads at once: forecasts wait for each other,
  * and each uses all threads of the forecaster. Neither threads nor the company of other series changes a bit of a forecast.
- * The library sets the OpenBLAS that it is linked with to one thread, for the whole process: it has threads of its own, which a fork() leaves behind. */
+ * The matrices of a checkpoint stay in its files, which are mapped while the forecaster is open: replace such a file by renaming, never write into it.
+ * The library has threads of its own, which a fork() leaves behind. */
 typedef struct FtsForecaster FtsForecaster;
 
 enum { FTS_MAX_HORIZONS = 16 };

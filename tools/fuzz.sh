@@ -16,7 +16,7 @@ for source in tests/fuzz/fuzz_*.c; do
     corpus=$(find tests/corpus -type d -name "$name")
     [ -n "$corpus" ] || { echo "fuzz: no folder tests/corpus/.../$name for $source" >&2; exit 1; }
     echo "== $name: $seconds seconds from $corpus"
-    clang -std=c11 -D_GNU_SOURCE $flags -fsanitize=fuzzer -Iinclude -Isrc "$source" $out/libfoundationts.a $(pkg-config --libs openblas libcurl libcrypto zlib yaml-0.1) -lm -pthread -o $out/fuzz_"$name"
+    clang -std=c11 -D_GNU_SOURCE $flags -fsanitize=fuzzer -Iinclude -Isrc "$source" $out/libfoundationts.a $(pkg-config --libs libcurl libcrypto zlib yaml-0.1) -lm -pthread -o $out/fuzz_"$name"
     mkdir -p $out/found/"$name"
     $out/fuzz_"$name" -max_total_time="$seconds" -print_final_stats=0 -verbosity=0 -artifact_prefix=$out/crash-"$name"- $out/found/"$name" "$corpus"
 done

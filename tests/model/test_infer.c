@@ -1,10 +1,12 @@
 /* test_infer.c - predictions with a cache: those that PyTorch computed without one, in any company and any pieces. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "golden.h"
 #include "model/infer.h"
+#include "model/weights.h"
 #include "test.h"
 
 static const char *const models[] = {"pointwise", "unequal", "gqa", "dense", "k1", "expert_layers2", "patch", "patch_overlap", "one_token"};
@@ -100,6 +102,49 @@ TEST(infer_company_changes_nothing)
         runs_close(&one);
         runs_close(&all);
     }
+}
+
+/* r's weights become those of the file: copied, or where they lie in it. */
+static int reopen(Runs *r, const char *dir, int mapped, Err *e)
+{
+    infer_close(&r->f);
+    model_close(r->m);
+    if (model_open(&r->m, &r->g.c, r->b, 0, e) || (mapped ? weights_map : weights_load)(r->m, dir, e)) return -1;
+    return infer_open(&r->f, r->m, r->g.ntok, r->g.nseg, r->g.longest, e);
+}
+
+static int left_in_file(const Model *m)
+{
+    int n = 0;
+    for (int i = 0; i < m->plan.n; i++) n += m->flat.stored[i].p != NULL;
+    return n;
+}
+
+/* What is predicted with weights that stay in a file has the bits of what is predicted with copies. */
+TEST(infer_reads_weights_from_the_file)
+{
+    static const char *const tier[] = {"ref", ""};
+    char path[512];
+    Err e;
+    const char *dir = test_folder();
+    snprintf(path, sizeof path, "%s/model.safetensors", dir);
+    for (int k = 0; k < NMODELS * 4; k++) {
+        Runs copy, map;
+        int which[MOST_SEGS];
+        setenv("FTS_TIER", tier[k % 2], 1);
+        OK(runs_open(&copy, models[k / 4], 1, &e));
+        OK(runs_open(&map, models[k / 4], 2, &e));
+        OK(weights_save(path, copy.m, k / 2 % 2 ? BF16 : F32, &e));
+        OK(reopen(&copy, dir, 0, &e));
+        OK(reopen(&map, dir, 1, &e));
+        CHECK(left_in_file(map.m) > map.g.c.L);
+        int n = pass(&copy, 0, copy.g.nseg, 0, copy.g.longest, which);
+        CHECK(pass(&map, 0, map.g.nseg, 0, map.g.longest, which) == n);
+        if (memcmp(copy.out, map.out, (size_t)n * (size_t)copy.O * sizeof(float))) test_fail(__FILE__, __LINE__, "%s: tier '%s', case %d differs", models[k / 4], tier[k % 2], k);
+        runs_close(&map);
+        runs_close(&copy);
+    }
+    unsetenv("FTS_TIER");
 }
 
 TEST(infer_without_memory)

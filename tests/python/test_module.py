@@ -147,7 +147,7 @@ class Module(Test):
         self.same(np.stack([_rounded(y, x.std(ddof=1)) for x, y in zip(SERIES, module)]), program)
 
     def test_beside_numpy_products(self):
-        """numpy computes with an OpenBLAS of its own in the same process: neither disturbs the other."""
+        """numpy computes with threads of its own in the same process: neither disturbs the other."""
         a = np.random.default_rng(1).standard_normal((300, 300))
         product, want = a @ a, self.model.forecast(SERIES, 6)
         stop, wrong = threading.Event(), []
