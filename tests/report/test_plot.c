@@ -133,18 +133,18 @@ TEST(report_plot_line_breaks_at_gaps)
 {
     double v[] = {1, 2, NAN, 4, INFINITY, 6, 7, 8, NAN, NAN};
     Frame f = {0, 0, 100, 50, 0, 9, 0, 10};
-    Seen s = see(&f, &(Trace){v, 0, 10, NAN, 1, 0});
+    Seen s = see(&f, &(Trace){v, 0, 10, NAN, 1, 0, NULL});
     CHECK(s.lines == 2 && s.points == 5 && s.dots == 1);
     f.to = 10;
-    CHECK(see(&f, &(Trace){v, 1, 10, 3, 1, 0}).points == 6);                       /* sets out from the lead */
-    CHECK(see(&f, &(Trace){v + 2, 1, 8, 3, 1, 0}).points == 3);                    /* which is none before a gap */
-    CHECK(see(&f, &(Trace){v + 2, 1, 1, 3, 1, 0}).dots == 0);
-    s = see(&f, &(Trace){v, 1, 1, 3, 1, 0});
+    CHECK(see(&f, &(Trace){v, 1, 10, 3, 1, 0, NULL}).points == 6);                       /* sets out from the lead */
+    CHECK(see(&f, &(Trace){v + 2, 1, 8, 3, 1, 0, NULL}).points == 3);                    /* which is none before a gap */
+    CHECK(see(&f, &(Trace){v + 2, 1, 1, 3, 1, 0, NULL}).dots == 0);
+    s = see(&f, &(Trace){v, 1, 1, 3, 1, 0, NULL});
     CHECK(s.lines == 1 && s.points == 2 && s.dots == 1);                           /* a horizon of one step shows a dot */
     f.w = 1000;
-    s = see(&f, &(Trace){v, 0, 10, NAN, 1, 0});
+    s = see(&f, &(Trace){v, 0, 10, NAN, 1, 0, NULL});
     CHECK(s.lines == 2 && s.dots == 6);                                            /* there is room for a dot each */
-    s = see(&f, &(Trace){v, 0, 0, 3, 1, 0});
+    s = see(&f, &(Trace){v, 0, 0, 3, 1, 0, NULL});
     CHECK(!s.lines && !s.dots);
 }
 
@@ -158,11 +158,11 @@ TEST(report_plot_long_line_keeps_what_can_be_seen)
     v[300000] = -8;
     v[123456] = NAN;
     Frame f = {0, 0, 900, 300, 0, N - 1, -10, 10};
-    Seen s = see(&f, &(Trace){v, 0, N, NAN, 1, 0});
+    Seen s = see(&f, &(Trace){v, 0, N, NAN, 1, 0, NULL});
     int whole = s.lines, few = s.points <= 4 * 901 + 8;
     int top = s.top == frame_y(&f, 9), bottom = s.bottom == frame_y(&f, -8), ends = s.left == frame_x(&f, 0) && s.right == frame_x(&f, N - 1);
     for (int i = 500000; i < 600000; i++) v[i] = NAN;
-    s = see(&f, &(Trace){v, 0, N, NAN, 1, 0});
+    s = see(&f, &(Trace){v, 0, N, NAN, 1, 0, NULL});
     free(v);
     CHECK(top && bottom && ends);
     CHECK(few && whole <= 4 && s.lines > whole - 1 && s.lines <= 5 && s.points < 4 * 820 + 8);
