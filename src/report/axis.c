@@ -52,14 +52,19 @@ double axis_label_width(const Ticks *t, double size)
     return widest;
 }
 
+void axis_draw_value(Canvas *c, const Frame *f, double value, const char *text, double size)
+{
+    double y = frame_y(f, value);
+    c->line(c, (double[]){f->x, y, f->x + f->w, y}, 2, 0.8, AXIS_GRID);
+    c->text(c, f->x - 0.6 * size, y + 0.35 * size, text, &(Font){size, AXIS_TEXT, ANCHOR_RIGHT, 0});
+}
+
 void axis_draw_values(Canvas *c, const Frame *f, const Ticks *t, double size)
 {
     for (int i = 0; i < t->n; i++) {
         char text[TICK_TEXT];
-        double y = frame_y(f, ticks_value(t, i));
         ticks_label(text, t, i);
-        c->line(c, (double[]){f->x, y, f->x + f->w, y}, 2, 0.8, AXIS_GRID);
-        c->text(c, f->x - 0.6 * size, y + 0.35 * size, text, &(Font){size, AXIS_TEXT, ANCHOR_RIGHT, 0});
+        axis_draw_value(c, f, ticks_value(t, i), text, size);
     }
 }
 

@@ -14,7 +14,8 @@ void range_pad(const Range *r, Frame *f);                         /* lo and hi o
 /* Round steps for labels of this size below the frame, as many as have room. */
 void axis_steps(Ticks *t, const Frame *f, double size);
 double axis_label_width(const Ticks *t, double size);             /* of the widest */
-void axis_draw_values(Canvas *c, const Frame *f, const Ticks *t, double size);        /* labels at the left, a line each */
+void axis_draw_value(Canvas *c, const Frame *f, double value, const char *text, double size);      /* a line across, its label at the left */
+void axis_draw_values(Canvas *c, const Frame *f, const Ticks *t, double size);
 void axis_draw_base(Canvas *c, const Frame *f);
 void axis_draw_mark(Canvas *c, const Frame *f, double x, double size, int row, const char *text, Anchor anchor);      /* below the base */
 
