@@ -83,6 +83,13 @@ static int operands_least(const Verb *v)
     return n;
 }
 
+/* Bytes of the text before " [RUN...]". */
+static int required_length(const Verb *v)
+{
+    const char *optional = strstr(v->operand, " [");
+    return (int)(optional ? (size_t)(optional - v->operand) : strlen(v->operand));
+}
+
 static int operands_most(const Verb *v)
 {
     int n = *v->operand != 0;
@@ -118,7 +125,7 @@ int fts_task_run(FtsTask *t, FtsListener listener, void *user, FtsError *e)
 {
     if (t->s.common.config && fts_task_config(t, t->s.common.config, e)) return -1;
     int least = operands_least(t->verb);
-    if (t->noperand < least) return err_set(e, FTS_USAGE, "%s needs %s%.*s", t->verb->name, least == 1 ? "a " : "", (int)strcspn(t->verb->operand, "["), t->verb->operand);
+    if (t->noperand < least) return err_set(e, FTS_USAGE, "%s needs %s%.*s", t->verb->name, least == 1 ? "a " : "", required_length(t->verb), t->verb->operand);
     t->events = (Events){listener, user};
     return t->verb->run(t, e);
 }
