@@ -150,7 +150,7 @@ static void mean_make(Mean *m, const Curve *c)
 
 static int draw_curve(Canvas *v, const Scale *s, const Curve *c, double width, Err *e)
 {
-    if (!c->noisy || c->n < NOISY_LEAST) return draw_line(v, s, c, width, "", e);
+    if (!c->noisy || c->n < NOISY_LEAST) return draw_line(v, s, c, width, c->base ? " base" : "", e);
     Mean *m = malloc(sizeof *m);
     if (!m) return err_nomem(e, sizeof *m, "a curve");
     mean_make(m, c);
@@ -203,11 +203,11 @@ static int draw(Str *page, const Chart *c, Scale *s, const struct Shape *shape, 
 static void write_legend(Str *page, const Chart *c)
 {
     int named = 0;
-    for (int i = 0; i < c->n; i++) named += c->curve[i].run < 0;
-    if (!named || c->n == 1) return;
+    for (int i = 0; i < c->n; i++) named += c->curve[i].run < 0 && !c->curve[i].base;
+    if (named < 2) return;
     str_addf(page, "<ul class=\"legend\">");
     for (int i = 0; i < c->n; i++) {
-        if (c->curve[i].run >= 0) continue;
+        if (c->curve[i].run >= 0 || c->curve[i].base) continue;
         str_addf(page, "<li>");
         chart_swatch(page, c->curve[i].look);
         markup_text(page, c->curve[i].name);
@@ -220,9 +220,13 @@ void figure_begin(Str *page, const char *id, const char *classes, const char *ti
 {
     str_addf(page, "<figure class=\"%s\" id=\"%s\">\n<figcaption><h3>", classes, id);
     markup_text(page, title);
-    str_addf(page, "</h3><p>");
-    markup_text(page, about);
-    str_addf(page, "</p></figcaption>\n");
+    str_addf(page, "</h3>");
+    if (*about) {
+        str_addf(page, "<p>");
+        markup_text(page, about);
+        str_addf(page, "</p>");
+    }
+    str_addf(page, "</figcaption>\n");
 }
 
 void plot_begin(Str *page, const char *class, const Frame *f, double width)

@@ -10,7 +10,7 @@
 #include "util/err.h"
 #include "util/str.h"
 
-enum { CURVE_GREY = -1 };              /* a look that stands back: something to compare with */
+enum { CURVE_GREY = -1 };              /* a look that stands back */
 
 typedef struct Curve {                 /* all is the caller's */
     const char    *name;
@@ -20,6 +20,7 @@ typedef struct Curve {                 /* all is the caller's */
     int            look;               /* 0, 1, ... or CURVE_GREY */
     int            run;                /* 0, 1, ...; -1: it stays when runs are hidden, and stands in the legend of the figure */
     int            noisy;              /* 1: a running mean is drawn over its values, which stand back */
+    int            base;               /* 1: something to compare with: dotted, and in no legend, because the sentence above the picture says what it is */
 } Curve;
 
 typedef struct Chart {

@@ -24,6 +24,13 @@ void section_begin(Str *html, const char *id, const char *title, const char *abo
 
 void section_end(Str *html) { str_addf(html, "</section>\n"); }
 
+int runs_share(const Page *p, int validation, int column)
+{
+    for (int i = 1; i < p->n; i++)
+        if (p->run[i].log->naive[validation][column] != p->run[0].log->naive[validation][column]) return 0;
+    return 1;
+}
+
 void run_heading(Str *html, const Page *p, int run)
 {
     if (p->n == 1) return;

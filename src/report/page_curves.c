@@ -19,13 +19,13 @@ static const struct Kind {
     int noisy;                         /* see Curve */
 } kinds[] = {
     {"val",     "Validation loss",          "Held-back windows of the training data.",                    LOG_VAL,  VAL_PRED,      1, 1, 0, 0},
-    {"valmae",  "Validation MAE",           "Mean absolute error of scaled values.",                      LOG_VAL,  VAL_MAE,       1, 0, 1, 0},
-    {"valmse",  "Validation MSE",           "Mean squared error of scaled values.",                       LOG_VAL,  VAL_MSE,       1, 0, 1, 0},
+    {"valmae",  "Validation MAE",           "Of scaled values. Dotted: by repeating the last value.",                      LOG_VAL,  VAL_MAE,       1, 0, 1, 0},
+    {"valmse",  "Validation MSE",           "Of scaled values. Dotted: by repeating the last value.",                       LOG_VAL,  VAL_MSE,       1, 0, 1, 0},
     {"ood",     "Out-of-distribution loss", "Windows of data that no training step sees.",                LOG_OOD,  VAL_PRED,      1, 1, 0, 0},
-    {"oodmae",  "Out-of-distribution MAE",  "Mean absolute error of scaled values.",                      LOG_OOD,  VAL_MAE,       1, 0, 1, 0},
-    {"oodmse",  "Out-of-distribution MSE",  "Mean squared error of scaled values.",                       LOG_OOD,  VAL_MSE,       1, 0, 1, 0},
+    {"oodmae",  "Out-of-distribution MAE",  "Of scaled values. Dotted: by repeating the last value.",                      LOG_OOD,  VAL_MAE,       1, 0, 1, 0},
+    {"oodmse",  "Out-of-distribution MSE",  "Of scaled values. Dotted: by repeating the last value.",                       LOG_OOD,  VAL_MSE,       1, 0, 1, 0},
     {"aux",     "Balance loss",             "1 where all experts get the same share of tokens.",          OF_STEPS, STEP_AUX,      1, 0, 0, 1},
-    {"lr",      "Learning rate",            "",                                                           OF_STEPS, STEP_LR,       0, 0, 0, 0},
+    {"lr",      "Learning rate",            "A warm-up, then a cosine.",                                                         OF_STEPS, STEP_LR,       0, 0, 0, 0},
     {"norm",    "Gradient norm",            "Before clipping.",                                           OF_STEPS, STEP_NORM,     1, 0, 0, 1},
     {"tokens",  "Tokens per second",        "Real tokens; validations and checkpoints do not count.",     OF_STEPS, STEP_TOKENS,   0, 0, 0, 1},
     {"points",  "Points per second",        "Points of series: what models of different tokens share.",   OF_STEPS, STEP_POINTS,   0, 0, 0, 1},
@@ -36,7 +36,7 @@ static const struct Kind {
 };
 
 /* The curves of a chart, with the values that they own. */
-typedef struct Curves { Curve curve[2 * PAGE_RUNS + 3]; double *value[2 * PAGE_RUNS + 3]; int n; int64_t ends[2]; double naive[2 * PAGE_RUNS][2]; int nnaive; } Curves;
+typedef struct Curves { Curve curve[2 * PAGE_RUNS + 3]; double *value[2 * PAGE_RUNS + 3]; int n; int64_t ends[2]; double naive[2 * PAGE_RUNS + 3][2]; } Curves;
 
 static void curves_free(Curves *c)
 {
@@ -63,20 +63,21 @@ static int add_curve(Curves *c, const char *name, const LogRows *r, int column, 
     if (column == SHARE_OF_TIME) share_of_time(r, value);
     else rows_column(r, column, value);
     c->value[c->n] = value;
-    c->curve[c->n++] = (Curve){name, r->step, value, r->n, look, run, noisy};
+    c->curve[c->n++] = (Curve){name, r->step, value, r->n, look, run, noisy, 0};
     return 0;
 }
 
-/* A line across for repeating the last value; runs on the same data share it. */
-static void add_naive(Curves *c, const char *name, double value, int run)
+/* Lines across for repeating the last value: grey where all runs have the same, which are then compared on the same targets. */
+static void add_naives(Curves *c, const Page *p, const struct Kind *k)
 {
-    for (int i = 0; i < c->nnaive; i++)
-        if (c->naive[i][0] == value) return;
-    if (!isfinite(value)) return;
-    double *two = c->naive[c->nnaive++];
-    two[0] = two[1] = value;
-    c->value[c->n] = NULL;
-    c->curve[c->n++] = (Curve){name, c->ends, two, 2, CURVE_GREY, run, 0};
+    int shared = runs_share(p, k->of, k->column);
+    for (int i = 0; i < (shared ? 1 : p->n); i++) {
+        double value = p->run[i].log->naive[k->of][k->column], *two = c->naive[c->n];
+        if (!isfinite(value)) continue;
+        two[0] = two[1] = value;
+        c->value[c->n] = NULL;
+        c->curve[c->n++] = (Curve){"repeating the last value", c->ends, two, 2, shared ? CURVE_GREY : i, shared ? -1 : i, 0, 1};
+    }
 }
 
 static int write_chart(Str *html, const Page *p, const Chart *like, const Curves *c, Err *e)
@@ -97,7 +98,7 @@ static int write_kind(Str *html, const Page *p, const struct Kind *k, Err *e)
         bad = add_curve(&c, p->n > 1 ? r->name : k->title, rows_of(r->log, k->of), k->column, i, p->n > 1 ? i : -1, k->noisy, e);
     }
     int any = chart_has_points(c.curve, c.n);
-    for (int i = 0; i < p->n && any && k->naive; i++) add_naive(&c, "repeating the last value", p->run[i].log->naive[k->of][k->column], -1);
+    if (any && k->naive) add_naives(&c, p, k);
     bad = bad || (any && write_chart(html, p, &(Chart){.id = k->id, .title = k->title, .about = k->about, .ratio = k->ratio}, &c, e));
     curves_free(&c);
     return bad ? -1 : 0;

@@ -60,9 +60,9 @@ static int write_router(Str *html, const Page *p, int run, int router, Err *e)
     for (int k = 0; k < lines; k++) {
         if (l->nexperts <= EACH) rows_column(&l->experts, router * l->nexperts + k, value + n * k);
         snprintf(name[k], sizeof name[k], "expert %d", k + 1);
-        curve[k] = (Curve){l->nexperts > EACH ? spread_name[k] : name[k], l->experts.step, value + n * k, n, k, -1, 1};
+        curve[k] = (Curve){l->nexperts > EACH ? spread_name[k] : name[k], l->experts.step, value + n * k, n, k, -1, 1, 0};
     }
-    curve[lines] = (Curve){"even share", ends, even, 2, CURVE_GREY, -1, 0};
+    curve[lines] = (Curve){"even share", ends, even, 2, CURVE_GREY, -1, 0, 1};
     snprintf(id, sizeof id, "experts%d-%d", run, router);
     title_of(title, sizeof title, &p->run[run], router);
     int bad = chart_has_points(curve, lines) && chart_write(html, &(Chart){.id = id, .title = title, .about = "", .curve = curve, .n = lines + 1, .to = p->to}, e);
@@ -86,7 +86,7 @@ static int write_run(Str *html, const Page *p, int run, Err *e)
 int page_experts(Str *html, const Page *p, Err *e)
 {
     if (!page_has_experts(p)) return 0;
-    section_begin(html, "experts", "Expert load", "The share of tokens that went to each expert of a layer. Lines that stay apart, or one that goes to 0, are experts that learn little.");
+    section_begin(html, "experts", "Expert load", "The share of tokens that went to each expert of a layer. Lines that stay apart, or one that goes to 0, are experts that learn little. Dotted: the same for all.");
     for (int i = 0; i < p->n; i++)
         if (write_run(html, p, i, e)) return -1;
     section_end(html);

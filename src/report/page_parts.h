@@ -21,6 +21,7 @@ int page_settings(Str *html, const Page *p, Err *e);
 int page_events(Str *html, const Page *p, Err *e);
 
 int page_has_experts(const Page *p);
+int runs_share(const Page *p, int validation, int column);   /* 1: all have the same value of repeating the last one, so they are validated on the same targets */
 void page_style(Str *html, int looks);                       /* the rules of the page, with those for so many looks */
 void page_script(Str *html);                                 /* values under the pointer */
 

@@ -65,13 +65,14 @@ static const char *const rules[] = {
     "section>details>summary{font-size:1rem;margin-top:.8rem}",
     ".scroll{overflow-x:auto;max-width:100%}",
     "figure .scroll{max-height:20rem;overflow:auto}",
-    "table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums}",
+    "table{border-collapse:separate;border-spacing:0;font-size:.875rem;font-variant-numeric:tabular-nums}",
     "caption{text-align:left;color:var(--soft);font-size:.8125rem;padding:.2rem 0}",
     "th,td{text-align:left;vertical-align:top;padding:.32rem .9rem .32rem 0;border-bottom:1px solid var(--edge);font-weight:400}",
-    "thead th{font-weight:600;border-bottom:2px solid var(--axis)}",
+    "thead th,thead td{font-weight:600;border-bottom:2px solid var(--axis)}",
     "table.runs td{min-width:7rem;max-width:24rem}",
     "table.runs thead th{min-width:7rem}",
     "table.runs th[scope=row],table.runs td.corner{position:sticky;left:0;background:var(--page);min-width:8.5rem;max-width:14rem;color:var(--soft)}",
+    "@media (max-width:480px){table.runs td,table.runs thead th{min-width:6.2rem}table.runs th[scope=row],table.runs td.corner{min-width:7.4rem}th,td{padding-right:.6rem}th .swatch{display:block;margin:.3rem 0}}",
     "figure td,figure thead th+th{text-align:right;padding-left:.9rem}",
     "figure th[scope=row]{color:var(--soft)}",
     "table.runs th.sub{padding-left:1rem}",
@@ -95,13 +96,12 @@ static const char *const rules[] = {
     "[fill='#55636f']{fill:var(--past)}",
     "[fill='#0072b2']{fill:var(--k0)}",
     "[fill='#d55e00']{fill:var(--k1)}",
-    ".kg polyline,.kg line{stroke:var(--soft);stroke-dasharray:1 3;stroke-width:1.6}",
-    ".kg circle{fill:none}",
+    ".kg polyline{stroke:var(--soft)}",
     NULL};
 
 static const char *const print[] = {
     "@media print{@page{margin:14mm}body{max-width:none;padding:0;font-size:10pt}nav,.skip,.pick input,figure details{display:none}.pick{position:static}",
-    "section>details:not([open]){display:none}.grid{grid-template-columns:1fr 1fr;gap:.6rem}figure,.tiles div,tr{break-inside:avoid}h2,h3{break-after:avoid}",
+    "section>details:not([open]){display:none}.grid{grid-template-columns:1fr 1fr;gap:.6rem}figure,.tiles div,tr{break-inside:avoid}h2,h3,.note,section>p,.legend{break-after:avoid}",
     ".plot.wide{display:block}.plot.narrow{display:none}.scroll{overflow:visible}table.runs td,table.runs thead th{min-width:0}}\n", NULL};
 
 static const char *const script[] = {
@@ -185,6 +185,7 @@ void page_style(Str *html, int looks)
     put_lines(html, rules, "\n");
     for (int i = 0; i < looks; i++) put_look(html, i);
     str_addf(html, ".raw polyline{stroke-opacity:.28;stroke-width:1;stroke-dasharray:none}\n");
+    str_addf(html, ".base polyline{stroke-dasharray:1 3}.base circle{display:none}[id^=experts] .raw polyline{stroke-opacity:.13}\n");
     put_lines(html, print, "");
 }
 

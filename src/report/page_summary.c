@@ -98,21 +98,23 @@ static double number_of(const PageRun *r, int what)
     }
 }
 
+enum { ANY_RUNS = -1 };                /* any two runs may be compared; else only those with the same targets of this validation */
+
 /* digits 0: a whole number. best: -1 the least is, 1 the largest, 0 there is none. also: what stands beside it in small print. */
-static const struct Number { const char *name; int what, digits, best, also; const char *also_is; } numbers[] = {
-    {"Parameters",               PARAMETERS, 0, 0,  ACTIVE,        "active for a token"},
-    {"Training loss at the end", TRAINED,    4, -1, NOTHING,       ""},
-    {"Validation loss",          VAL,        4, -1, VAL_BEST,      "at best"},
-    {"Validation MAE",           MAE,        4, -1, MAE_NAIVE,     "by repeating the last value"},
-    {"Validation MSE",           MSE,        4, -1, MSE_NAIVE,     "by repeating the last value"},
-    {"Out-of-distribution loss", OOD,        4, -1, OOD_BEST,      "at best"},
-    {"Out-of-distribution MAE",  OOD_MAE,    4, -1, OOD_MAE_NAIVE, "by repeating the last value"},
-    {"Out-of-distribution MSE",  OOD_MSE,    4, -1, OOD_MSE_NAIVE, "by repeating the last value"},
-    {"Tokens per second",        TOKENS,     3, 1,  NOTHING,       ""},
-    {"Points per second",        POINTS,     3, 1,  NOTHING,       ""},
-    {"Time per step, ms",        TIME,       3, 0,  NOTHING,       ""},
-    {"Waiting for data, %",      WAITING,    2, 0,  NOTHING,       ""},
-    {"Peak memory, MB",          PEAK,       3, 0,  NOTHING,       ""},
+static const struct Number { const char *name; int what, digits, best, also; const char *also_is; int targets; } numbers[] = {
+    {"Parameters",               PARAMETERS, 0, 0,  ACTIVE,        "active for a token", ANY_RUNS},
+    {"Training loss at the end", TRAINED,    4, -1, NOTHING,       "", LOG_VAL},
+    {"Validation loss",          VAL,        4, -1, VAL_BEST,      "at best", LOG_VAL},
+    {"Validation MAE",           MAE,        4, -1, MAE_NAIVE,     "by repeating the last value", LOG_VAL},
+    {"Validation MSE",           MSE,        4, -1, MSE_NAIVE,     "by repeating the last value", LOG_VAL},
+    {"Out-of-distribution loss", OOD,        4, -1, OOD_BEST,      "at best", LOG_OOD},
+    {"Out-of-distribution MAE",  OOD_MAE,    4, -1, OOD_MAE_NAIVE, "by repeating the last value", LOG_OOD},
+    {"Out-of-distribution MSE",  OOD_MSE,    4, -1, OOD_MSE_NAIVE, "by repeating the last value", LOG_OOD},
+    {"Tokens per second",        TOKENS,     3, 1,  NOTHING,       "", ANY_RUNS},
+    {"Points per second",        POINTS,     3, 1,  NOTHING,       "", ANY_RUNS},
+    {"Time per step, ms",        TIME,       3, 0,  NOTHING,       "", ANY_RUNS},
+    {"Waiting for data, %",      WAITING,    2, 0,  NOTHING,       "", ANY_RUNS},
+    {"Peak memory, MB",          PEAK,       3, 0,  NOTHING,       "", ANY_RUNS},
 };
 enum { NUMBERS = sizeof numbers / sizeof *numbers };
 
@@ -153,7 +155,8 @@ static const struct Fact { const char *name; void (*write)(Str *html, const Page
 static double best_of(const Page *p, const struct Number *k)
 {
     double best = NAN, worst = NAN;
-    for (int i = 0; i < p->n && k->best; i++) {
+    int comparable = k->targets == ANY_RUNS || runs_share(p, k->targets, VAL_MAE);
+    for (int i = 0; i < p->n && k->best && comparable; i++) {
         double x = number_of(&p->run[i], k->what);
         best = k->best < 0 ? fmin(best, x) : fmax(best, x);
         worst = k->best < 0 ? fmax(worst, x) : fmin(worst, x);
@@ -230,6 +233,9 @@ static void write_table(Str *html, const Page *p)
     for (int i = 0; i < NUMBERS; i++)
         if (is_known(p, numbers[i].what)) write_number_row(html, p, &numbers[i]);
     run_table_end(html);
+    if ((is_known(p, MAE_NAIVE) && !runs_share(p, LOG_VAL, VAL_MAE)) || (is_known(p, OOD_MAE_NAIVE) && !runs_share(p, LOG_OOD, VAL_MAE)))
+        str_addf(html, "<p class=\"note\">Not all runs are validated on the same targets: repeating the last value is not equally wrong for all. Other windows, other tokens or another"
+                       " seed make such runs no match for each other, and none is called the best. Compare each with its own line of repeating the last value.</p>\n");
 }
 
 int page_summary(Str *html, const Page *p, Err *e)
