@@ -2,7 +2,7 @@
 // the screen, text on text, text too small to read, pictures without a line, colours too close to their background. "fine" if nothing is.
 (function () {
   var wrong = [], body = document.body;
-  function say(what, node) { wrong.push(what + ": " + (node.textContent || node.id || node.tagName).trim().slice(0, 40)); }
+  function say(what, node) { wrong.push(what + ": " + (node.textContent || node.id || node.tagName).replace(/\s+/g, " ").trim().slice(0, 40)); }
 
   if (document.documentElement.scrollWidth > innerWidth) wrong.push("wider than the screen: " + document.documentElement.scrollWidth + " > " + innerWidth);
 
