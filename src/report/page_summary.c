@@ -110,7 +110,7 @@ static const struct Number { const char *name; int what, digits, best, also; con
     {"Out-of-distribution loss", OOD,        4, -1, OOD_BEST,      "at best", LOG_OOD},
     {"Out-of-distribution MAE",  OOD_MAE,    4, -1, OOD_MAE_NAIVE, "by repeating the last value", LOG_OOD},
     {"Out-of-distribution MSE",  OOD_MSE,    4, -1, OOD_MSE_NAIVE, "by repeating the last value", LOG_OOD},
-    {"Tokens per second",        TOKENS,     3, 1,  NOTHING,       "", ANY_RUNS},
+    {"Tokens per second",        TOKENS,     3, 0,  NOTHING,       "", ANY_RUNS},
     {"Points per second",        POINTS,     3, 1,  NOTHING,       "", ANY_RUNS},
     {"Time per step, ms",        TIME,       3, 0,  NOTHING,       "", ANY_RUNS},
     {"Waiting for data, %",      WAITING,    2, 0,  NOTHING,       "", ANY_RUNS},

@@ -73,8 +73,13 @@ static void draw_column(Pen *p, const Frame *f, int64_t a, int64_t b)
         if (!k || seen[k] > seen[k - 1]) pen_to(p, frame_x(f, step_at(t, seen[k])), frame_y(f, value_at(t, seen[k])));
 }
 
-/* Values that a line has room for beside each other: one a step, unless it says where they are. */
-static double places(const Frame *f, const Trace *t) { return (double)(t->step ? t->n : f->to - f->from); }
+/* Values that a box as wide as this would hold: one a step, or as close to each other as they are on average. */
+static double places(const Frame *f, const Trace *t)
+{
+    double all = (double)(f->to - f->from);
+    if (!t->step || t->n < 2) return all;
+    return all * (double)(t->n - 1) / (double)(t->step[t->n - 1] - t->step[0]);
+}
 
 /* More than two values per column of pixels. */
 static int is_dense(const Frame *f, const Trace *t) { return places(f, t) > 2 * f->w; }
