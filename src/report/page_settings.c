@@ -130,8 +130,9 @@ static int count_changed(const Settings *s, const Page *p)
 int page_settings(Str *html, const Page *p, Err *e)
 {
     Settings s = {NULL, 0, 0};
-    int bad = add_settings(&s, p->defaults, -1, e);
+    int bad = 0;
     for (int i = 0; i < p->n && !bad; i++) bad = add_settings(&s, p->run[i].log->settings, i, e);
+    bad = bad || add_settings(&s, p->defaults, -1, e);
     const char *heading = p->n > 1 ? "What differs between the runs" : "What is not as it is by default";
     section_begin(html, "settings", "Settings", "");
     if (bad || !s.n) str_addf(html, "<p class=\"note\">The log says nothing about settings.</p>\n");

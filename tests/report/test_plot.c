@@ -149,6 +149,30 @@ TEST(report_plot_line_breaks_at_gaps)
     CHECK(!s.lines && !s.dots);
 }
 
+/* Values that say at which steps they are, dense or not, with as many points as the column they fall on needs. */
+TEST(report_plot_line_at_given_steps)
+{
+    enum { N = 20000 };
+    double v[] = {1, 2, NAN, 4, 5};
+    int64_t at[] = {10, 20, 30, 500, 1000};
+    Frame f = {0, 0, 1010, 50, 0, 1000, 0, 10};
+    Seen s = see(&f, &(Trace){.value = v, .step = at, .n = 5, .lead = NAN, .width = 1});
+    CHECK(s.lines == 2 && s.points == 4 && s.dots == 4 && s.left == 5 + 10 && s.right == 5 + 1000);
+    double *many = malloc(N * sizeof *many);
+    int64_t *step = malloc(N * sizeof *step);
+    CHECK(many && step);
+    for (int i = 0; i < N; i++) many[i] = i % 2, step[i] = 7 * i;
+    many[9001] = 9;
+    f.to = 7 * (N - 1);
+    s = see(&f, &(Trace){.value = many, .step = step, .n = N, .lead = NAN, .width = 1});
+    f.to *= 100;                                                                   /* all of it in the first hundredth of the picture */
+    Seen narrow = see(&f, &(Trace){.value = many, .step = step, .n = N, .lead = NAN, .width = 1});
+    free(many);
+    free(step);
+    CHECK(s.points <= 4 * 1011 && s.points > 1000 && s.top == frame_y(&f, 9) && s.left == 5 && s.right == 1005 && !s.dots);
+    CHECK(narrow.points <= 4 * 12 && narrow.top == frame_y(&f, 9) && narrow.right < 15.1);
+}
+
 TEST(report_plot_long_line_keeps_what_can_be_seen)
 {
     enum { N = 1000000 };
