@@ -100,7 +100,7 @@ static const char *const rules[] = {
     NULL};
 
 static const char *const print[] = {
-    "@media print{@page{margin:14mm}body{max-width:none;padding:0;font-size:10pt}nav,.skip,.pick input,figure details{display:none}.pick{position:static}",
+    "@media print{@page{margin:14mm}body{max-width:none;padding:0 1px;font-size:10pt}nav,.skip,.pick input,figure details{display:none}.pick{position:static}",
     "section>details:not([open]){display:none}.grid{grid-template-columns:1fr 1fr;gap:.6rem}figure,.tiles div,tr{break-inside:avoid}h2,h3,.note,section>p,.legend{break-after:avoid}",
     ".plot.wide{display:block}.plot.narrow{display:none}.scroll{overflow:visible}table.runs td,table.runs thead th{min-width:0}}\n", NULL};
 
