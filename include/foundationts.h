@@ -69,7 +69,7 @@ typedef struct FtsTask FtsTask;     /* one verb with its settings; not shared be
 
 /* Verbs in the order of the help: "train", "data info", ... Returns NULL past the last. *help gets one line. */
 FTS_API const char *fts_verb(int i, const char **help);
-/* What stands after a verb besides options ("PATH", "OUT"), "" if nothing; NULL for an unknown verb. */
+/* What stands after a verb besides options ("PATH", "IN OUT", "RUN [RUN...]"), "" if nothing; NULL for an unknown verb. */
 FTS_API const char *fts_verb_operands(const char *verb);
 
 FTS_API int  fts_task_open(FtsTask **t, const char *verb, FtsError *e);

@@ -77,13 +77,18 @@ static int set_all(FtsTask *t, Json *j, Err *e)
     return more ? -1 : json_end(j, e);
 }
 
+int task_config(FtsTask *t, const void *json, size_t n, Err *e)
+{
+    Json j;
+    json_init(&j, json, n);
+    return set_all(t, &j, e);
+}
+
 int fts_task_config(FtsTask *t, const char *json_file, FtsError *e)
 {
     Map m;
-    Json j;
     if (map_open(&m, json_file, e)) return -1;
-    json_init(&j, m.p, m.n);
-    int bad = set_all(t, &j, e);
+    int bad = task_config(t, m.p, m.n, e);
     map_close(&m);
     return bad ? err_wrap(e, "%s", json_file) : 0;
 }

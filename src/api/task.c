@@ -75,17 +75,33 @@ int fts_task_set(FtsTask *t, const char *option, const char *value, FtsError *e)
     return 0;
 }
 
-static int operands(const Verb *v)
+/* How many it needs. */
+static int operands_least(const Verb *v)
+{
+    int n = *v->operand && *v->operand != '[';
+    for (const char *p = v->operand; *p; p++) n += *p == ' ' && p[1] != '[';
+    return n;
+}
+
+/* Bytes of the text before " [RUN...]". */
+static int required_length(const Verb *v)
+{
+    const char *optional = strstr(v->operand, " [");
+    return (int)(optional ? (size_t)(optional - v->operand) : strlen(v->operand));
+}
+
+static int operands_most(const Verb *v)
 {
     int n = *v->operand != 0;
     for (const char *p = v->operand; *p; p++) n += *p == ' ';
-    return n;
+    return strstr(v->operand, "...") ? MAX_OPERANDS : n;
 }
 
 int fts_task_operand(FtsTask *t, const char *value, FtsError *e)
 {
-    int most = operands(t->verb);
+    int most = operands_most(t->verb);
     if (!most) return err_set(e, FTS_USAGE, "%s takes options only, got '%.200s'", t->verb->name, value);
+    if (t->noperand == MAX_OPERANDS) return err_set(e, FTS_USAGE, "%s takes %d at most, got '%.200s' after them", t->verb->name, most, value);
     if (t->noperand == most)
         return err_set(e, FTS_USAGE, "%s takes %s%s, got '%.200s' after '%.200s'", t->verb->name, most == 1 ? "one " : "", t->verb->operand, value, t->operand[most - 1]);
     char *copy = strdup(value);
@@ -108,7 +124,8 @@ int fts_task_option(const FtsTask *t, int i, FtsOption *o)
 int fts_task_run(FtsTask *t, FtsListener listener, void *user, FtsError *e)
 {
     if (t->s.common.config && fts_task_config(t, t->s.common.config, e)) return -1;
-    if (t->noperand < operands(t->verb)) return err_set(e, FTS_USAGE, "%s needs %s%s", t->verb->name, operands(t->verb) == 1 ? "a " : "", t->verb->operand);
+    int least = operands_least(t->verb);
+    if (t->noperand < least) return err_set(e, FTS_USAGE, "%s needs %s%.*s", t->verb->name, least == 1 ? "a " : "", required_length(t->verb), t->verb->operand);
     t->events = (Events){listener, user};
     return t->verb->run(t, e);
 }

@@ -27,6 +27,11 @@ typedef struct ExportOpts {
 #include "api/export.def"
 #undef X
 } ExportOpts;
+typedef struct ReportOpts {
+#define X OPT_FIELD
+#include "api/report.def"
+#undef X
+} ReportOpts;
 typedef struct CommonOpts {
 #define X OPT_FIELD
 #include "api/common.def"
@@ -46,15 +51,16 @@ typedef struct Settings {
     ForecastOpts forecast;
     ExportOpts export;
     EvalOpts   eval;
+    ReportOpts report;
     CommonOpts common;
 } Settings;
 
 typedef struct Table { const Opt *row; const int *n; size_t at; const char *without; } Table;   /* at: place in Settings; without: a field this verb does not take, or NULL */
 
-enum { MAX_TABLES = 5, MAX_SETS = 2 * MAX_TABLES + 1, MAX_OPTIONS = 160, MAX_OPERANDS = 2 };
+enum { MAX_TABLES = 5, MAX_SETS = 2 * MAX_TABLES + 1, MAX_OPTIONS = 160, MAX_OPERANDS = 32 };
 
 typedef struct Verb {
-    const char *name, *operand, *help;         /* operand: "" or what they are called in the help, "IN OUT" */
+    const char *name, *operand, *help;         /* operand: "" or what they are called in the help, "IN OUT"; in brackets: or none, "[RUN...]": or several */
     Table table[MAX_TABLES];                   /* up to the first without rows */
     int (*run)(FtsTask *t, Err *e);
 } Verb;
@@ -92,6 +98,9 @@ int verb_data_check(FtsTask *t, Err *e);
 int verb_data_convert(FtsTask *t, Err *e);
 int verb_data_synth(FtsTask *t, Err *e);
 int verb_evaluate(FtsTask *t, Err *e);
+int verb_report(FtsTask *t, Err *e);
+
+int task_config(FtsTask *t, const void *json, size_t n, Err *e);                /* fts_task_config of a text */
 
 void answer_lines(const Events *to, char *text);       /* one ANSWER per line; text is cut in place, NULL is none */
 

@@ -21,13 +21,18 @@ static const Opt export_opts[] = {
 #include "api/export.def"
 #undef X
 };
+static const Opt report_opts[] = {
+#define X(...) OPT_ROW(ReportOpts, __VA_ARGS__),
+#include "api/report.def"
+#undef X
+};
 static const Opt common_opts[] = {
 #define X(...) OPT_ROW(CommonOpts, __VA_ARGS__),
 #include "api/common.def"
 #undef X
 };
 static const int ninfo_opts = sizeof info_opts / sizeof *info_opts, nforecast_opts = sizeof forecast_opts / sizeof *forecast_opts,
-    nexport_opts = sizeof export_opts / sizeof *export_opts, ncommon_opts = sizeof common_opts / sizeof *common_opts;
+    nexport_opts = sizeof export_opts / sizeof *export_opts, nreport_opts = sizeof report_opts / sizeof *report_opts, ncommon_opts = sizeof common_opts / sizeof *common_opts;
 
 #define TABLE(room) {room##_opts, &n##room##_opts, offsetof(Settings, room), NULL}
 #define TABLE_WITHOUT(room, field) {room##_opts, &n##room##_opts, offsetof(Settings, room), field}
@@ -39,6 +44,8 @@ const Verb verbs[] = {
      {TABLE(forecast)}, verb_forecast},
     {"evaluate", "", "forecast series whose continuation is known, and say how far off a model and naive rules are",
      {TABLE(eval)}, verb_evaluate},
+    {"report", "RUN [RUN...]", "show training runs, alone or side by side, as one page of HTML",
+     {TABLE(report)}, verb_report},
     {"export", "MODEL OUT", "write a model in the published layout into a new folder",
      {TABLE(export)}, verb_export},
     {"data download", "", "fetch folders of Time-300B from the Hugging Face Hub",

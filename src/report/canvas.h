@@ -27,4 +27,10 @@ struct Canvas {
 int canvas_svg(Canvas *c, double width, double height, const char *title, Err *e);
 int canvas_png(Canvas *c, double width, double height, const char *title, Err *e);
 
+/* A picture inside a page of HTML, which gives it its size, font and background, and may give its colours and groups others.
+ * id: unique in the page, a name of letters and digits. description: what there is to see. */
+int  canvas_inline(Canvas *c, double width, double height, const char *id, const char *title, const char *description, Err *e);
+void canvas_group(Canvas *c, const char *classes);           /* of SVG only: what is drawn up to the end belongs to these classes */
+void canvas_group_end(Canvas *c);
+
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "report/canvas.h"
+#include "report/markup.h"
 
 /* Tenths of a unit are finer than an eye can see. By hand, because printf's decimal point is the locale's. */
 static void put_length(Str *s, double x)
@@ -18,17 +19,6 @@ static void put_attribute(Str *s, const char *name, double x)
     str_addf(s, " %s=\"", name);
     put_length(s, x);
     str_add(s, "\"", 1);
-}
-
-static void put_escaped(Str *s, const char *text)
-{
-    static const struct { char c; const char *as; } escape[] = {{'<', "&lt;"}, {'>', "&gt;"}, {'&', "&amp;"}, {'"', "&quot;"}, {'\'', "&#39;"}};
-    for (; *text; text++) {
-        size_t i = 0;
-        while (i < sizeof escape / sizeof *escape && escape[i].c != *text) i++;
-        if (i < sizeof escape / sizeof *escape) str_addf(s, "%s", escape[i].as);
-        else str_add(s, text, 1);
-    }
 }
 
 static void svg_rect(Canvas *c, double x, double y, double w, double h, uint32_t rgb)
@@ -73,7 +63,7 @@ static void svg_text(Canvas *c, double x, double y, const char *text, const Font
     put_attribute(&c->body, "y", y);
     put_attribute(&c->body, "font-size", font->size);
     str_addf(&c->body, "%s%s fill=\"#%06x\">", anchor[font->anchor], font->bold ? " font-weight=\"600\"" : "", (unsigned)font->rgb);
-    put_escaped(&c->body, text);
+    markup_text(&c->body, text);
     str_addf(&c->body, "</text>\n");
 }
 
@@ -87,24 +77,54 @@ static int svg_finish(Canvas *c, Str *file, Err *e)
 
 static void svg_close(Canvas *c) { str_free(&c->body); }
 
-/* The white rectangle keeps dark text readable where the page around the picture is dark. */
-int canvas_svg(Canvas *c, double width, double height, const char *title, Err *e)
+static const Canvas svg = {svg_rect, svg_line, svg_text, svg_finish, svg_close, {0}, NULL};
+
+static void put_view(Str *s, double width, double height)
 {
-    *c = (Canvas){svg_rect, svg_line, svg_text, svg_finish, svg_close, {0}, NULL};
-    Str *s = &c->body;
-    str_addf(s, "<svg xmlns=\"http://www.w3.org/2000/svg\"");
-    put_attribute(s, "width", width);
-    put_attribute(s, "height", height);
     str_addf(s, " viewBox=\"0 0 ");
     put_length(s, width);
     str_add(s, " ", 1);
     put_length(s, height);
-    str_addf(s, "\" role=\"img\" font-family=\"system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif\""
-                " stroke-linecap=\"round\" stroke-linejoin=\"round\">\n<title>");
-    put_escaped(s, title);
-    str_addf(s, "</title>\n");
-    svg_rect(c, 0, 0, width, height, 0xFFFFFF);
-    if (!str_ok(s, e)) return 0;
+    str_addf(s, "\" role=\"img\"");
+}
+
+static int opened(Canvas *c, Err *e)
+{
+    if (!str_ok(&c->body, e)) return 0;
     svg_close(c);
     return -1;
 }
+
+/* The white rectangle keeps dark text readable where the page around the picture is dark. */
+int canvas_svg(Canvas *c, double width, double height, const char *title, Err *e)
+{
+    *c = svg;
+    Str *s = &c->body;
+    str_addf(s, "<svg xmlns=\"http://www.w3.org/2000/svg\"");
+    put_attribute(s, "width", width);
+    put_attribute(s, "height", height);
+    put_view(s, width, height);
+    str_addf(s, " font-family=\"system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif\""
+                " stroke-linecap=\"round\" stroke-linejoin=\"round\">\n<title>");
+    markup_text(s, title);
+    str_addf(s, "</title>\n");
+    svg_rect(c, 0, 0, width, height, 0xFFFFFF);
+    return opened(c, e);
+}
+
+int canvas_inline(Canvas *c, double width, double height, const char *id, const char *title, const char *description, Err *e)
+{
+    *c = svg;
+    Str *s = &c->body;
+    str_addf(s, "<svg id=\"%s\"", id);
+    put_view(s, width, height);
+    str_addf(s, " aria-labelledby=\"%s-t\" aria-describedby=\"%s-d\">\n<title id=\"%s-t\">", id, id, id);
+    markup_text(s, title);
+    str_addf(s, "</title>\n<desc id=\"%s-d\">", id);
+    markup_text(s, description);
+    str_addf(s, "</desc>\n");
+    return opened(c, e);
+}
+
+void canvas_group(Canvas *c, const char *classes) { str_addf(&c->body, "<g class=\"%s\">\n", classes); }
+void canvas_group_end(Canvas *c) { str_addf(&c->body, "</g>\n"); }

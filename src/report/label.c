@@ -29,8 +29,7 @@ double label_width(const char *text, double size)
     return em * size;
 }
 
-/* What a drawing may hold for the character of n bytes at p: no control characters, and not the two code points that XML forbids. */
-static const char *drawn(const char *p, size_t *n)
+const char *label_char(const char *p, size_t *n)
 {
     unsigned char c = (unsigned char)*p;
     if (c < 0x20 || c == 0x7F || (*n == 2 && c == 0xC2 && (unsigned char)p[1] < 0xA0)) { *n = 1; return " "; }
@@ -46,7 +45,7 @@ void label_fit(char *out, size_t room, const char *text, double size, double wid
     size_t left = text ? strlen(text) : 0;
     while (left) {
         size_t used = str_utf8(text, left), n = used;
-        const char *p = drawn(text, &n);
+        const char *p = label_char(text, &n);
         em += char_width(p, n);
         if (em * size > width || to + n + sizeof ELLIPSIS > room) {
             memcpy(out + cut, ELLIPSIS, sizeof ELLIPSIS);

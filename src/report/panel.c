@@ -1,61 +1,38 @@
 /* panel.c - see panel.h */
 #include "report/panel.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "report/axis.h"
 #include "report/label.h"
 
 /* Forecast and truth: vermilion and blue of Okabe and Ito, which colour-blind readers tell apart; the past stands back in slate. */
-const uint32_t PANEL_HISTORY = 0x55636F, PANEL_FORECAST = 0xD55E00, PANEL_TRUTH = 0x0072B2, PANEL_TEXT = 0x5F6B76, PANEL_TITLE = 0x1F2933;
-static const uint32_t GRID = 0xE7EAED, AXIS = 0xAAB3BB, FUTURE = 0xFDF4EC, SPLIT = 0xC9B8A8;
+const uint32_t PANEL_HISTORY = 0x55636F, PANEL_FORECAST = 0xD55E00, PANEL_TRUTH = 0x0072B2, PANEL_TEXT = 0x5F6B76, PANEL_TITLE = 0x1F2933,
+               PANEL_FUTURE = 0xFDF4EC, PANEL_SPLIT = 0xC9B8A8;
 
 enum { HORIZONS = 3, LEAST_HISTORY = 64 };
 
 static int has_label(const PlotSeries *s) { return s->first || s->split || s->last; }
 
-static void range_add(Panel *p, const double *v, int64_t n)
-{
-    for (int64_t i = 0; v && i < n; i++) {
-        if (!isfinite(v[i])) continue;
-        if (p->empty || v[i] < p->frame.lo) p->frame.lo = v[i];
-        if (p->empty || v[i] > p->frame.hi) p->frame.hi = v[i];
-        p->empty = 0;
-    }
-}
-
-/* Some air above and below; where nothing is negative the axis does not pretend that it could be, and zero shows when it is near. */
-static void range_pad(Frame *f)
-{
-    int positive = f->lo >= 0, near_zero = f->lo <= 0.25 * f->hi;
-    ticks_widen(&f->lo, &f->hi);
-    double air = f->hi / 20 - f->lo / 20;
-    f->hi = fmin(f->hi + air, DBL_MAX);
-    f->lo = fmax(f->lo - air, -DBL_MAX);
-    if (positive && f->hi > 0 && (near_zero || f->lo < 0)) f->lo = 0;
-}
-
 void panel_init(Panel *p, const PlotSeries *s, const PanelStyle *style)
 {
     int64_t shown = s->horizon > LEAST_HISTORY / HORIZONS ? HORIZONS * s->horizon : LEAST_HISTORY;
-    *p = (Panel){.series = s, .empty = 1, .skipped = s->nhistory > shown ? s->nhistory - shown : 0};
+    *p = (Panel){.series = s, .skipped = s->nhistory > shown ? s->nhistory - shown : 0};
     Frame *f = &p->frame;
+    Range r = {0, 0, 0};
     int64_t end = s->nhistory + s->horizon - 1;
     f->from = p->skipped;
     f->to = end > f->from ? end : f->from;
-    if (s->history) range_add(p, s->history + p->skipped, s->nhistory - p->skipped);
-    range_add(p, s->forecast, s->horizon);
-    range_add(p, s->truth, s->horizon);
+    if (s->history) range_add(&r, s->history + p->skipped, s->nhistory - p->skipped);
+    range_add(&r, s->forecast, s->horizon);
+    range_add(&r, s->truth, s->horizon);
+    p->empty = !r.any;
     if (p->empty) return;
-    range_pad(f);
+    range_pad(&r, f);
     ticks_find(&p->ticks, f->lo, f->hi, style->ticks);
-    for (int i = 0; i < p->ticks.n; i++) {
-        char text[TICK_TEXT];
-        ticks_label(text, &p->ticks, i);
-        p->label_width = fmax(p->label_width, label_width(text, style->text));
-    }
+    p->label_width = axis_label_width(&p->ticks, style->text);
 }
 
 static void add_mark(Panel *p, double step, Anchor anchor, const char *text, double size)
@@ -88,14 +65,8 @@ static void label_marks(Panel *p, double size)
 
 static void number_marks(Panel *p, double size)
 {
-    const Frame *f = &p->frame;
-    char widest[TICK_TEXT];
     Ticks t;
-    ticks_whole(widest, f->to);
-    int most = (int)(f->w / (label_width(widest, size) + 2.2 * size));
-    most = most < 2 ? 2 : most > 8 ? 8 : most;
-    if (f->to - f->from < most) t = (Ticks){f->from, (int)(f->to - f->from) + 1, 1, 0};
-    else ticks_find(&t, (double)f->from, (double)f->to, most);
+    axis_steps(&t, &p->frame, size);
     for (int i = 0; i < t.n; i++) {
         char text[TICK_TEXT];
         ticks_label(text, &t, i);
@@ -116,33 +87,15 @@ static void draw_future(const Panel *p, Canvas *c)
     const Frame *f = &p->frame;
     double begin = p->series->nhistory ? frame_x(f, (double)p->series->nhistory - 0.5) : f->x;
     if (p->series->horizon < 1) return;
-    c->rect(c, begin, f->y, f->x + f->w - begin, f->h, FUTURE);
-    if (p->series->nhistory) c->line(c, (double[]){begin, f->y, begin, f->y + f->h}, 2, 1, SPLIT);
+    c->rect(c, begin, f->y, f->x + f->w - begin, f->h, PANEL_FUTURE);
+    if (p->series->nhistory) c->line(c, (double[]){begin, f->y, begin, f->y + f->h}, 2, 1, PANEL_SPLIT);
 }
 
-static void draw_values(const Panel *p, const PanelStyle *style, Canvas *c)
+static void draw_axes(const Panel *p, const PanelStyle *style, Canvas *c)
 {
-    const Frame *f = &p->frame;
-    for (int i = 0; i < p->ticks.n; i++) {
-        char text[TICK_TEXT];
-        double y = frame_y(f, ticks_value(&p->ticks, i));
-        ticks_label(text, &p->ticks, i);
-        c->line(c, (double[]){f->x, y, f->x + f->w, y}, 2, 0.8, GRID);
-        c->text(c, f->x - 0.6 * style->text, y + 0.35 * style->text, text, &(Font){style->text, PANEL_TEXT, ANCHOR_RIGHT, 0});
-    }
-}
-
-static void draw_time(const Panel *p, const PanelStyle *style, Canvas *c)
-{
-    const Frame *f = &p->frame;
-    double y = f->y + f->h;
-    c->line(c, (double[]){f->x, y, f->x + f->w, y}, 2, 1, AXIS);
-    for (int i = 0; i < p->marks; i++) {
-        const PanelMark *m = &p->mark[i];
-        double below = y + (1.65 + 1.35 * m->row) * style->text;
-        c->line(c, (double[]){m->x, y, m->x, y + 4}, 2, 1, AXIS);
-        c->text(c, m->x, below, m->text, &(Font){style->text, PANEL_TEXT, m->anchor, 0});
-    }
+    axis_draw_values(c, &p->frame, &p->ticks, style->text);
+    axis_draw_base(c, &p->frame);
+    for (int i = 0; i < p->marks; i++) axis_draw_mark(c, &p->frame, p->mark[i].x, style->text, p->mark[i].row, p->mark[i].text, p->mark[i].anchor);
 }
 
 /* The forecast lies on top: it is what the picture is about. Both set out from the last value that was known. */
@@ -151,9 +104,9 @@ static void draw_traces(const Panel *p, const PanelStyle *style, Canvas *c)
     const PlotSeries *s = p->series;
     int64_t n = s->nhistory - p->skipped;
     double known = n > 0 ? s->history[s->nhistory - 1] : NAN;
-    if (n > 0) trace_draw(c, &p->frame, &(Trace){s->history + p->skipped, p->skipped, n, NAN, style->line, PANEL_HISTORY});
-    if (s->truth) trace_draw(c, &p->frame, &(Trace){s->truth, s->nhistory, s->horizon, known, style->line, PANEL_TRUTH});
-    if (s->forecast) trace_draw(c, &p->frame, &(Trace){s->forecast, s->nhistory, s->horizon, known, 1.35 * style->line, PANEL_FORECAST});
+    if (n > 0) trace_draw(c, &p->frame, &(Trace){s->history + p->skipped, p->skipped, n, NAN, style->line, PANEL_HISTORY, NULL});
+    if (s->truth) trace_draw(c, &p->frame, &(Trace){s->truth, s->nhistory, s->horizon, known, style->line, PANEL_TRUTH, NULL});
+    if (s->forecast) trace_draw(c, &p->frame, &(Trace){s->forecast, s->nhistory, s->horizon, known, 1.35 * style->line, PANEL_FORECAST, NULL});
 }
 
 void panel_draw(const Panel *p, const PanelStyle *style, Canvas *c)
@@ -163,8 +116,7 @@ void panel_draw(const Panel *p, const PanelStyle *style, Canvas *c)
     label_fit(title, sizeof title, p->series->title, style->title, f->x + f->w - p->left);
     if (*title) c->text(c, p->left, f->y - 0.9 * style->title, title, &(Font){style->title, PANEL_TITLE, ANCHOR_LEFT, 1});
     if (!p->empty) draw_future(p, c);
-    draw_values(p, style, c);
-    draw_time(p, style, c);
+    draw_axes(p, style, c);
     if (p->empty) c->text(c, f->x + f->w / 2, f->y + f->h / 2, "no values", &(Font){style->text, PANEL_TEXT, ANCHOR_CENTRE, 0});
     else draw_traces(p, style, c);
 }

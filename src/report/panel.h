@@ -25,7 +25,7 @@ typedef struct Panel {
     int       marks, rows;             /* rows: of text that the marks need, 1 or 2 */
 } Panel;
 
-extern const uint32_t PANEL_HISTORY, PANEL_FORECAST, PANEL_TRUTH, PANEL_TEXT, PANEL_TITLE;
+extern const uint32_t PANEL_HISTORY, PANEL_FORECAST, PANEL_TRUTH, PANEL_TEXT, PANEL_TITLE, PANEL_FUTURE, PANEL_SPLIT;
 
 /* In this order: steps, values and labels; then, when the page knows left, x and w of the frame, the marks; then y and h. */
 void panel_init(Panel *p, const PlotSeries *s, const PanelStyle *style);

@@ -52,6 +52,7 @@ static void pen_to(Pen *p, double x, double y)
 }
 
 static double value_at(const Trace *t, int64_t i) { return i < 0 ? t->lead : t->value[i]; }
+static double step_at(const Trace *t, int64_t i) { return (double)(t->step && i >= 0 ? t->step[i] : t->at + i); }
 
 /* Values a..b-1, which fall onto one column of pixels: the first, the least, the greatest and the last make the same picture as all. */
 static void draw_column(Pen *p, const Frame *f, int64_t a, int64_t b)
@@ -69,27 +70,35 @@ static void draw_column(Pen *p, const Frame *f, int64_t a, int64_t b)
     }
     int64_t seen[] = {a, least < greatest ? least : greatest, least < greatest ? greatest : least, last};
     for (int k = 0; k < 4; k++)
-        if (!k || seen[k] > seen[k - 1]) pen_to(p, frame_x(f, (double)(t->at + seen[k])), frame_y(f, value_at(t, seen[k])));
+        if (!k || seen[k] > seen[k - 1]) pen_to(p, frame_x(f, step_at(t, seen[k])), frame_y(f, value_at(t, seen[k])));
 }
 
-/* More than two steps per column of pixels. */
-static int is_dense(const Frame *f) { return (double)(f->to - f->from) > 2 * f->w; }
+/* Values that a box as wide as this would hold: one a step, or as close to each other as they are on average. */
+static double places(const Frame *f, const Trace *t)
+{
+    double all = (double)(f->to - f->from);
+    if (!t->step || t->n < 2) return all;
+    return all * (double)(t->n - 1) / (double)(t->step[t->n - 1] - t->step[0]);
+}
+
+/* More than two values per column of pixels. */
+static int is_dense(const Frame *f, const Trace *t) { return places(f, t) > 2 * f->w; }
 
 /* The steps a..end that begin in the same column as a; one alone where there are no more steps than two per column. */
 static int64_t column_end(const Frame *f, const Trace *t, int64_t a)
 {
-    if (!is_dense(f)) return a + 1;
-    double column = floor(frame_x(f, (double)(t->at + a)));
+    if (!is_dense(f, t)) return a + 1;
+    double column = floor(frame_x(f, step_at(t, a)));
     int64_t b = a + 1;
-    while (b < t->n && floor(frame_x(f, (double)(t->at + b))) <= column) b++;
+    while (b < t->n && floor(frame_x(f, step_at(t, b))) <= column) b++;
     return b;
 }
 
 void trace_draw(Canvas *c, const Frame *f, const Trace *t)
 {
-    Pen p = {.canvas = c, .trace = t, .width = t->width * (is_dense(f) ? DENSE : 1)};
-    int lead = t->n > 0 && isfinite(t->lead) && isfinite(t->value[0]) && !is_dense(f);
-    p.dots = t->n == 1 || (f->w - 2 * INSET) / (double)(f->to - f->from) >= DOTS_APART;
+    Pen p = {.canvas = c, .trace = t, .width = t->width * (is_dense(f, t) ? DENSE : 1)};
+    int lead = t->n > 0 && isfinite(t->lead) && isfinite(t->value[0]) && !is_dense(f, t);
+    p.dots = t->n == 1 || (f->w - 2 * INSET) / places(f, t) >= DOTS_APART;
     p.joined = lead;                   /* the lead is another line's point and gets no dot of this one */
     for (int64_t a = lead ? -1 : 0, b; a < t->n; a = b) {
         b = column_end(f, t, a);

@@ -13,11 +13,12 @@ double frame_x(const Frame *f, double step);
 double frame_y(const Frame *f, double value);
 
 typedef struct Trace {
-    const double *value;               /* (n) value[i] is at step at + i; what is not finite is a gap */
+    const double *value;               /* (n) what is not finite is a gap */
     int64_t  at, n;
     double   lead;                     /* at step at - 1: where the line sets out from; NaN: nowhere */
     double   width;
     uint32_t rgb;
+    const int64_t *step;               /* (n) the step of each value, ascending; NULL: at + i */
 } Trace;
 
 void trace_draw(Canvas *c, const Frame *f, const Trace *t);

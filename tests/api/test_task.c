@@ -48,7 +48,7 @@ TEST(api_unknown_verb_lists_what_there_is)
     Err e = {0};
     FtsTask *t;
     CHECK(fts_task_open(&t, "predict", &e) && !t && e.code == FTS_USAGE);
-    TEXT(e.message, "unknown verb 'predict', there are: train, forecast, evaluate, export, data download, data info, data check, data convert, data synth");
+    TEXT(e.message, "unknown verb 'predict', there are: train, forecast, evaluate, report, export, data download, data info, data check, data convert, data synth");
 }
 
 TEST(api_operands)
@@ -66,6 +66,13 @@ TEST(api_operands)
     CHECK(fts_task_operand(t, "y", &e) && e.code == FTS_USAGE);
     TEXT(e.message, "data info takes one PATH, got 'y' after 'x'");
     CHECK(fts_task_set(t, "--dataset-path", "x", &e));
+    fts_task_close(t);
+    OK(fts_task_open(&t, "report", &e));
+    CHECK(fts_task_run(t, NULL, NULL, &e) && e.code == FTS_USAGE);
+    TEXT(e.message, "report needs a RUN");
+    for (int i = 0; i < 32; i++) OK(fts_task_operand(t, "x", &e));
+    CHECK(fts_task_operand(t, "y", &e) && e.code == FTS_USAGE);
+    TEXT(e.message, "report takes 32 at most, got 'y' after them");
     fts_task_close(t);
 }
 

@@ -62,3 +62,15 @@ TEST(docs_forecast_commands_run)
     CHECK(run_page("docs/forecast.md", dir, &downloads) == 5);
     CHECK(cli("cd %s && ls next.csv next.svg known.svg exported/config.json", dir)->status == 0);
 }
+
+TEST(docs_report_commands_run)
+{
+    int downloads;
+    if (!cli_program()) return;
+    const char *dir = test_folder();
+    const Said *s = cli("cd %s && for r in small patches; do $P train --dataset-path %s --checkpoint-dir runs/$r --steps-per-epoch 4 --val-every 2 --val-split 0.1 --no-tensorboard " CLI_SMALL
+                        " $([ $r = patches ] && echo --patch --patch-len 8 --patch-stride 8); done", dir, cli_data());
+    CHECK(s->status == 0);
+    CHECK(run_page("docs/report.md", dir, &downloads) == 3);
+    CHECK(cli("cd %s && ls runs/small/report.html both.html quick.html", dir)->status == 0);
+}

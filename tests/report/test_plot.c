@@ -13,6 +13,7 @@
 #include "report/trace.h"
 #include "test.h"
 #include "util/file.h"
+#include "xml.h"
 
 static void ticks_are(double lo, double hi, int most, const char *want)
 {
@@ -133,19 +134,43 @@ TEST(report_plot_line_breaks_at_gaps)
 {
     double v[] = {1, 2, NAN, 4, INFINITY, 6, 7, 8, NAN, NAN};
     Frame f = {0, 0, 100, 50, 0, 9, 0, 10};
-    Seen s = see(&f, &(Trace){v, 0, 10, NAN, 1, 0});
+    Seen s = see(&f, &(Trace){v, 0, 10, NAN, 1, 0, NULL});
     CHECK(s.lines == 2 && s.points == 5 && s.dots == 1);
     f.to = 10;
-    CHECK(see(&f, &(Trace){v, 1, 10, 3, 1, 0}).points == 6);                       /* sets out from the lead */
-    CHECK(see(&f, &(Trace){v + 2, 1, 8, 3, 1, 0}).points == 3);                    /* which is none before a gap */
-    CHECK(see(&f, &(Trace){v + 2, 1, 1, 3, 1, 0}).dots == 0);
-    s = see(&f, &(Trace){v, 1, 1, 3, 1, 0});
+    CHECK(see(&f, &(Trace){v, 1, 10, 3, 1, 0, NULL}).points == 6);                       /* sets out from the lead */
+    CHECK(see(&f, &(Trace){v + 2, 1, 8, 3, 1, 0, NULL}).points == 3);                    /* which is none before a gap */
+    CHECK(see(&f, &(Trace){v + 2, 1, 1, 3, 1, 0, NULL}).dots == 0);
+    s = see(&f, &(Trace){v, 1, 1, 3, 1, 0, NULL});
     CHECK(s.lines == 1 && s.points == 2 && s.dots == 1);                           /* a horizon of one step shows a dot */
     f.w = 1000;
-    s = see(&f, &(Trace){v, 0, 10, NAN, 1, 0});
+    s = see(&f, &(Trace){v, 0, 10, NAN, 1, 0, NULL});
     CHECK(s.lines == 2 && s.dots == 6);                                            /* there is room for a dot each */
-    s = see(&f, &(Trace){v, 0, 0, 3, 1, 0});
+    s = see(&f, &(Trace){v, 0, 0, 3, 1, 0, NULL});
     CHECK(!s.lines && !s.dots);
+}
+
+/* Values that say at which steps they are, dense or not, with as many points as the column they fall on needs. */
+TEST(report_plot_line_at_given_steps)
+{
+    enum { N = 20000 };
+    double v[] = {1, 2, NAN, 4, 5};
+    int64_t at[] = {10, 20, 30, 500, 1000};
+    Frame f = {0, 0, 1010, 50, 0, 1000, 0, 10};
+    Seen s = see(&f, &(Trace){.value = v, .step = at, .n = 5, .lead = NAN, .width = 1});
+    CHECK(s.lines == 2 && s.points == 4 && s.dots == 4 && s.left == 5 + 10 && s.right == 5 + 1000);
+    double *many = malloc(N * sizeof *many);
+    int64_t *step = malloc(N * sizeof *step);
+    CHECK(many && step);
+    for (int i = 0; i < N; i++) many[i] = i % 2, step[i] = 7 * i;
+    many[9001] = 9;
+    f.to = 7 * (N - 1);
+    s = see(&f, &(Trace){.value = many, .step = step, .n = N, .lead = NAN, .width = 1});
+    f.to *= 100;                                                                   /* all of it in the first hundredth of the picture */
+    Seen narrow = see(&f, &(Trace){.value = many, .step = step, .n = N, .lead = NAN, .width = 1});
+    free(many);
+    free(step);
+    CHECK(s.points <= 4 * 1011 && s.points > 1000 && s.top == frame_y(&f, 9) && s.left == 5 && s.right == 1005 && !s.dots);
+    CHECK(narrow.points <= 4 * 12 && narrow.top == frame_y(&f, 9) && narrow.right < 15.1);
 }
 
 TEST(report_plot_long_line_keeps_what_can_be_seen)
@@ -158,60 +183,14 @@ TEST(report_plot_long_line_keeps_what_can_be_seen)
     v[300000] = -8;
     v[123456] = NAN;
     Frame f = {0, 0, 900, 300, 0, N - 1, -10, 10};
-    Seen s = see(&f, &(Trace){v, 0, N, NAN, 1, 0});
+    Seen s = see(&f, &(Trace){v, 0, N, NAN, 1, 0, NULL});
     int whole = s.lines, few = s.points <= 4 * 901 + 8;
     int top = s.top == frame_y(&f, 9), bottom = s.bottom == frame_y(&f, -8), ends = s.left == frame_x(&f, 0) && s.right == frame_x(&f, N - 1);
     for (int i = 500000; i < 600000; i++) v[i] = NAN;
-    s = see(&f, &(Trace){v, 0, N, NAN, 1, 0});
+    s = see(&f, &(Trace){v, 0, N, NAN, 1, 0, NULL});
     free(v);
     CHECK(top && bottom && ends);
     CHECK(few && whole <= 4 && s.lines > whole - 1 && s.lines <= 5 && s.points < 4 * 820 + 8);
-}
-
-/* What is wrong with the text as XML, NULL if nothing: tags close in order, values are quoted, & begins an entity, < stands for nothing else. */
-static const char *wrong_xml(const char *p, const char *end)
-{
-    char open[16][24];
-    int depth = 0, roots = 0;
-    while (p < end) {
-        if (*p == '&' && strncmp(p, "&lt;", 4) && strncmp(p, "&gt;", 4) && strncmp(p, "&amp;", 5) && strncmp(p, "&quot;", 6) && strncmp(p, "&#39;", 5)) return "a bare &";
-        if ((unsigned char)*p < 0x20 && *p != '\n') return "a control character";
-        size_t bytes = str_utf8(p, (size_t)(end - p));
-        if (!bytes) return "not UTF-8";
-        p += bytes;
-        if (p[-1] != '<') continue;
-        if (*p == '/') {
-            size_t n = strcspn(++p, ">");
-            if (!depth || strlen(open[depth - 1]) != n || strncmp(open[depth - 1], p, n)) return "a tag that closes another";
-            depth--;
-            p += n + 1;
-            continue;
-        }
-        size_t n = strcspn(p, " >/\n");
-        if (depth == 16 || n >= sizeof open[0]) return "too deep, or a long name";
-        if (!depth && roots++) return "two roots";
-        snprintf(open[depth++], sizeof open[0], "%.*s", (int)n, p);
-        p += n;
-        while (p < end && *p == ' ') {
-            size_t name = strspn(++p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-0123456789");
-            if (!name || p[name] != '=' || p[name + 1] != '"') return "an attribute without a quoted value";
-            p += name + 2;
-            size_t value = strcspn(p, "\"<");
-            if (p[value] != '"') return "an open quote";
-            p += value + 1;
-        }
-        if (*p == '/') { depth--; p++; }
-        if (*p++ != '>') return "a tag without its end";
-    }
-    return depth || !roots ? "a tag that is left open" : NULL;
-}
-
-TEST(report_plot_xml_checker_can_fail)
-{
-    static const char *const bad[] = {"", "<a>", "<a></b>", "<a b=c/>", "<a b=\"<\"/>", "<a>&x;</a>", "<a/><b/>", "<a>\x01</a>", "<a>\xFF</a>", "<a b=\"c\""};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) CHECK(wrong_xml(bad[i], bad[i] + strlen(bad[i])));
-    static const char good[] = "<a b=\"c\">x &lt; <d/></a>";
-    CHECK(!wrong_xml(good, good + sizeof good - 1));
 }
 
 /* All coordinates of the lines lie on the page. */
