@@ -47,6 +47,7 @@ SRC     := $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),$(SRC),$(filter
 LIBOBJ  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/cli/%,$(SRC)))
 CLIOBJ  := $(patsubst %.c,$(BUILD)/%.o,$(filter src/cli/%,$(SRC)))
 TESTOBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c) $(foreach r,$(ROOMS),$(wildcard tests/$(r)/*.c)))
+BENCHOBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/cpu/*.c))
 OBJ     := $(LIBOBJ) $(CLIOBJ) $(TESTOBJ)
 # Tests make allocations and writes fail on purpose by standing in front of these.
 WRAP    := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=write -Wl,--wrap=fsync
@@ -97,6 +98,10 @@ $(EXAMPLES): %.exe: %.o $(BUILD)/libfoundationts.a
 $(BUILD)/bench/data.exe: $(BUILD)/bench/data.o $(LIBOBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 bench-data: $(BUILD)/bench/data.exe
+$(BENCHOBJ): CFLAGS += -O3
+$(BUILD)/bench/cpu.exe: $(BENCHOBJ) $(LIBOBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+bench-cpu: $(BUILD)/bench/cpu.exe
 tsan:
 	$(MAKE) TSAN=1 test ONLY="par_ loader train_threads dataset_names index_gives mix_same forecast_for_several"
 # FUZZ="SECONDS [NAME ...]"
@@ -118,5 +123,5 @@ uninstall:
 
 clean:
 	rm -rf build
-.PHONY: always all test check clean build-tests bench-data run-tests tsan fuzz install uninstall
--include $(OBJ:.o=.d) $(BUILD)/bench/data.d $(EXAMPLES:.exe=.d)
+.PHONY: always all test check clean build-tests bench-data bench-cpu run-tests tsan fuzz install uninstall
+-include $(OBJ:.o=.d) $(BUILD)/bench/data.d $(BENCHOBJ:.o=.d) $(EXAMPLES:.exe=.d)
