@@ -68,7 +68,7 @@ $(BUILD)/tests.exe: $(TESTOBJ) $(LIBOBJ)
 
 # The examples of the documentation are programs that must go on working.
 EXAMPLES := $(BUILD)/docs/reader.exe $(BUILD)/docs/forecast.exe
-test: $(BUILD)/tests.exe $(EXAMPLES) $(if $(filter cli,$(ROOMS)),$(BUILD)/foundationts $(BUILD)/libfoundationts.so) check
+test: $(BUILD)/tests.exe $(EXAMPLES) $(if $(filter cli,$(ROOMS)),$(BUILD)/foundationts $(BUILD)/libfoundationts.so $(BUILD)/bench/cpu.exe) check
 	FTS_PROGRAM=$(BUILD)/foundationts $(BUILD)/tests.exe $(ONLY)
 run-tests: $(BUILD)/tests.exe
 	$(BUILD)/tests.exe $(ONLY)
@@ -92,7 +92,7 @@ $(BUILD)/%.o: %.c
 	$(CC) $(CFLAGS) -c $< -o $@
 
 # Everything that a test run needs, so that it can be built in parallel before the tests run one after the other.
-build-tests: $(BUILD)/tests.exe $(EXAMPLES) $(BUILD)/foundationts $(BUILD)/libfoundationts.so
+build-tests: $(BUILD)/tests.exe $(EXAMPLES) $(BUILD)/foundationts $(BUILD)/libfoundationts.so $(BUILD)/bench/cpu.exe
 $(EXAMPLES): %.exe: %.o $(BUILD)/libfoundationts.a
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 $(BUILD)/bench/data.exe: $(BUILD)/bench/data.o $(LIBOBJ)

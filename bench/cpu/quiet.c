@@ -32,7 +32,8 @@ static double idle_share(const Bench *b)
 {
     double before = cpu_busy();
     usleep(b->extent == SMOKE ? 20000 : 1000000);
-    return 1 - (cpu_busy() - before) / (b->extent == SMOKE ? 0.02 : 1) / b->threads;
+    double share = 1 - (cpu_busy() - before) / (b->extent == SMOKE ? 0.02 : 1) / b->threads;
+    return share > 0 ? share : 0;
 }
 
 static int look(const Bench *b, char *why, size_t size)
