@@ -1,18 +1,19 @@
 #!/bin/sh
 # cpu.sh - the CPU benchmark, as a Markdown report on stdout: what the machine can do, ops, training beside PyTorch.
-# Usage: bench/cpu.sh [--quick|--smoke] [--anyway] >bench/results/DATE-cpu.md
+# Usage: bench/cpu.sh [--quick|--smoke] [--anyway] [--sizes=WORD] >bench/results/DATE-cpu.md
 #   --quick    the sizes that matter, few repetitions, some ten minutes        --smoke    does it run at all, a second or two
-#   --anyway   on a busy machine too, and the report says so
+#   --anyway   on a busy machine too, and the report says so                   --sizes=WORD    only those with WORD in their name
 # Builds what it needs with make. Environment: FTS_BENCH_PYTHON, a Python with torch and numpy (without it that column is left out);
 # FTS_BENCH_RAGGED, a folder of mostly short series (made here otherwise); BUILD, as for make: with it nothing is built.
 set -eu
 cd "$(dirname "$0")/.."
-extent=full anyway=
+extent=full anyway= sizes=
 for word in "$@"; do
     case $word in
     --quick) extent=quick ;;
     --smoke) extent=smoke ;;
     --anyway) anyway=anyway ;;
+    --sizes=*) sizes=${word#*=} ;;
     *) sed -n '2,8s/^# *//p' "$0" >&2; exit 2 ;;
     esac
 done
@@ -54,4 +55,4 @@ ${torch:+PyTorch $torch, its losses equal ours from one checkpoint on one batch.
 
     bench/cpu.sh $*
 TEXT
-"$build/bench/cpu.exe" $extent $anyway "$program" "$python" "$work/data" "$ragged" "$work"
+"$build/bench/cpu.exe" $extent $anyway "$sizes" "$program" "$python" "$work/data" "$ragged" "$work"

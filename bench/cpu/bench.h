@@ -14,6 +14,7 @@ typedef struct Bench {
     Extent extent;
     int    anyway;                       /* measure on a busy machine too, and say so */
     int    threads;                      /* what the machine allows */
+    const char *only;                    /* sizes whose name contains it; "": all */
     const char *program, *python;        /* paths; python NULL or "": nothing to compare with */
     const char *data, *ragged;           /* folders: long series; series most of which are short */
     char   work[256];                    /* a folder for files of this run */
@@ -41,13 +42,13 @@ enum { LEVELS = 4, ONE = 0, ALL = 1 };                                 /* ONE, A
 typedef struct Ceilings {
     double fma[2];                       /* FLOP/s, fp32, best instruction set */
     double amx[2];                       /* FLOP/s, bf16 with operands in the L2 cache; 0: no such unit */
-    double triad[LEVELS][2];             /* bytes/s; L1, L2, L3, memory */
+    double bytes[LEVELS][2];             /* per second; L1, L2, L3, memory: the best of reading, copying and the triad */
     size_t cache[LEVELS];                /* bytes; of the last: 0 */
 } Ceilings;
 void ceilings_measure(const Bench *b, Ceilings *c);
 void memory_caches(Ceilings *c);           /* fills cache */
 void memory_measure(const Bench *b, Ceilings *c);                      /* the rows of that table about memory */
-void ceiling_row(const Bench *b, const char *name, const char *unit, Work *work, void *arg, double best[2]);
+void ceiling_row(const Bench *b, const char *name, const char *unit, Work *work, void *arg, double best[2]);   /* best: kept where it is better already */
 double ceiling_flops(const Ceilings *c, Dtype type, int threads);
 double ceiling_bytes(const Ceilings *c, double footprint, int threads);    /* of the smallest level that holds it */
 
@@ -67,6 +68,7 @@ typedef struct Size {
 } Size;
 extern const Size sizes[];
 extern const int nsizes;
+int  size_wanted(const Bench *b, const Size *s);
 int  size_config(const Size *s, ModelConfig *c, Err *e);
 
 int  ops_measure(const Bench *b, const Ceilings *c, Err *e);

@@ -17,9 +17,9 @@ void ceiling_row(const Bench *b, const char *name, const char *unit, Work *work,
         for (int many = ONE; many <= ALL; many++) x[many][i] = team_rate(many ? b->threads : 1, work, arg, effort[b->extent].seconds);
     for (int many = ONE; many <= ALL; many++) {
         s[many] = sample_of(x[many], tries);
-        best[many] = s[many].high;
+        if (s[many].high > best[many]) best[many] = s[many].high;
     }
-    printf("| %s | %s | %.0f | %.0f | %.2f | %.0f to %.0f |\n", name, unit, 1e-9 * best[ONE], 1e-9 * best[ALL], best[ALL] / best[ONE],
+    printf("| %s | %s | %.0f | %.0f | %.2f | %.0f to %.0f |\n", name, unit, 1e-9 * s[ONE].high, 1e-9 * s[ALL].high, s[ALL].high / s[ONE].high,
            1e-9 * s[ALL].low, 1e-9 * s[ALL].high);
     fflush(stdout);
 }
@@ -27,7 +27,7 @@ void ceiling_row(const Bench *b, const char *name, const char *unit, Work *work,
 static void amx_rows(const Bench *b, Ceilings *c)
 {
     size_t bytes = AMX_BYTES * (size_t)b->threads;
-    double registers[2];
+    double registers[2] = {0, 0};
     void *tiles = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (tiles == MAP_FAILED) abort();
     for (size_t i = 0; i < bytes; i += 4096) ((volatile char *)tiles)[i] = 0;          /* pages of its own, not the one page of zeros */
@@ -47,7 +47,7 @@ void ceilings_measure(const Bench *b, Ceilings *c)
     for (int i = 0; i < nisas; i++) {
         char name[64];
         snprintf(name, sizeof name, "fp32, %s", isas[i].name);
-        if (isas[i].here()) ceiling_row(b, name, "GFLOP/s", isas[i].work, NULL, c->fma);   /* the best is the last */
+        if (isas[i].here()) ceiling_row(b, name, "GFLOP/s", isas[i].work, NULL, c->fma);
     }
     if (amx_here()) amx_rows(b, c);
     memory_measure(b, c);
@@ -61,6 +61,6 @@ double ceiling_flops(const Ceilings *c, Dtype type, int many)
 double ceiling_bytes(const Ceilings *c, double footprint, int many)
 {
     int level = 0;
-    while (level < LEVELS - 1 && (footprint > (double)c->cache[level] || !(c->triad[level][many] > 0))) level++;
-    return c->triad[level][many];
+    while (level < LEVELS - 1 && (footprint > (double)c->cache[level] || !(c->bytes[level][many] > 0))) level++;
+    return c->bytes[level][many];
 }

@@ -8,9 +8,9 @@
 #include "util/machine.h"
 
 static const char usage[] =
-    "usage: cpu smoke|quick|full [anyway] PROGRAM PYTHON DATA RAGGED WORK\n"
-    "  anyway: measure on a busy machine too.  PROGRAM: foundationts.  PYTHON: one that has PyTorch, or \"\".\n"
-    "  DATA, RAGGED: folders of long and of mostly short series.  WORK: a folder for temporary files.\n";
+    "usage: cpu smoke|quick|full [anyway] SIZES PROGRAM PYTHON DATA RAGGED WORK\n"
+    "  anyway: measure on a busy machine too.  SIZES: part of the names of those to measure, or \"\".  PROGRAM: foundationts.\n"
+    "  PYTHON: one that has PyTorch, or \"\".  DATA, RAGGED: folders of long and of mostly short series.  WORK: a folder for temporary files.\n";
 
 static int parse(Bench *b, int argc, char **argv)
 {
@@ -20,12 +20,13 @@ static int parse(Bench *b, int argc, char **argv)
     while (argc > 1 && (int)b->extent < 3 && strcmp(argv[1], extent[b->extent])) b->extent++;
     b->anyway = argc > 2 && !strcmp(argv[2], "anyway");
     i += 1 + b->anyway;
-    if (argc != i + 5 || (int)b->extent == 3 || strlen(argv[i + 4]) >= sizeof b->work) return -1;
-    b->program = argv[i];
-    b->python = argv[i + 1];
-    b->data = argv[i + 2];
-    b->ragged = argv[i + 3];
-    memcpy(b->work, argv[i + 4], strlen(argv[i + 4]) + 1);
+    if (argc != i + 6 || (int)b->extent == 3 || strlen(argv[i + 5]) >= sizeof b->work) return -1;
+    b->only = argv[i];
+    b->program = argv[i + 1];
+    b->python = argv[i + 2];
+    b->data = argv[i + 3];
+    b->ragged = argv[i + 4];
+    memcpy(b->work, argv[i + 5], strlen(argv[i + 5]) + 1);
     return 0;
 }
 

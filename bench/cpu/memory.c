@@ -159,7 +159,7 @@ void memory_measure(const Bench *b, Ceilings *c)
         for (int k = 0; k < 3; k++) {
             char name[64];
             snprintf(name, sizeof name, "%s, %s", kind[k].name, place[level]);
-            ceiling_row(b, name, "GB/s", kind[k].work, &s, c->triad[level]);      /* the triad is the last */
+            ceiling_row(b, name, "GB/s", kind[k].work, &s, c->bytes[level]);
         }
         stream_close(&s, b->threads);
     }

@@ -17,6 +17,8 @@ const Size sizes[] = {
 };
 const int nsizes = (int)(sizeof sizes / sizeof *sizes);
 
+int size_wanted(const Bench *b, const Size *s) { return s->rounds[b->extent] && strstr(s->name, b->only); }
+
 /* "--name value" pairs and "--flag"s. */
 static int set_all(const OptSet *set, char *text, Err *e)
 {

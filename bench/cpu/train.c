@@ -160,7 +160,7 @@ int train_measure(const Bench *b, const Ceilings *c, Err *e)
     printf("|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
     for (int i = 0; i < nsizes; i++)
         for (Dtype type = F32; type <= (use_bf16() ? BF16 : F32); type++)
-            if (sizes[i].rounds[b->extent] && measure_size(b, c, &sizes[i], type, e)) return -1;
+            if (size_wanted(b, &sizes[i]) && measure_size(b, c, &sizes[i], type, e)) return -1;
     return 0;
 }
 
@@ -197,6 +197,6 @@ int growth_measure(const Bench *b, Err *e)
     printf("| size | | batch 8 | 16 | 32 | 64 |\n|---|---|---:|---:|---:|---:|\n");
     for (int i = 0; i < nsizes; i++)
         for (Dtype type = F32; type <= (use_bf16() ? BF16 : F32); type++)
-            if (sizes[i].grows[b->extent] && grow(b, &sizes[i], type, e)) return -1;
+            if (size_wanted(b, &sizes[i]) && sizes[i].grows[b->extent] && grow(b, &sizes[i], type, e)) return -1;
     return 0;
 }
