@@ -44,6 +44,7 @@ SRC     := $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),$(SRC),$(filter
 LIBOBJ  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/cli/%,$(SRC)))
 CLIOBJ  := $(patsubst %.c,$(BUILD)/%.o,$(filter src/cli/%,$(SRC)))
 TESTOBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c) $(foreach r,$(ROOMS),$(wildcard tests/$(r)/*.c)))
+BENCHOBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/cpu/*.c))
 OBJ     := $(LIBOBJ) $(CLIOBJ) $(TESTOBJ)
 # Tests make allocations and writes fail on purpose by standing in front of these.
 WRAP    := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=write -Wl,--wrap=fsync
@@ -64,7 +65,7 @@ $(BUILD)/tests.exe: $(TESTOBJ) $(LIBOBJ)
 
 # The examples of the documentation are programs that must go on working.
 EXAMPLES := $(BUILD)/docs/reader.exe $(BUILD)/docs/forecast.exe
-test: $(BUILD)/tests.exe $(EXAMPLES) $(if $(filter cli,$(ROOMS)),$(BUILD)/foundationts $(BUILD)/libfoundationts.so) check
+test: $(BUILD)/tests.exe $(EXAMPLES) $(if $(filter cli,$(ROOMS)),$(BUILD)/foundationts $(BUILD)/libfoundationts.so $(BUILD)/bench/cpu.exe) check
 	FTS_PROGRAM=$(BUILD)/foundationts $(BUILD)/tests.exe $(ONLY)
 run-tests: $(BUILD)/tests.exe
 	$(BUILD)/tests.exe $(ONLY)
@@ -87,12 +88,16 @@ $(BUILD)/%.o: %.c
 	$(CC) $(CFLAGS) -c $< -o $@
 
 # Everything that a test run needs, so that it can be built in parallel before the tests run one after the other.
-build-tests: $(BUILD)/tests.exe $(EXAMPLES) $(BUILD)/foundationts $(BUILD)/libfoundationts.so
+build-tests: $(BUILD)/tests.exe $(EXAMPLES) $(BUILD)/foundationts $(BUILD)/libfoundationts.so $(BUILD)/bench/cpu.exe
 $(EXAMPLES): %.exe: %.o $(BUILD)/libfoundationts.a
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 $(BUILD)/bench/data.exe: $(BUILD)/bench/data.o $(LIBOBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 bench-data: $(BUILD)/bench/data.exe
+$(BENCHOBJ): CFLAGS += -O3
+$(BUILD)/bench/cpu.exe: $(BENCHOBJ) $(LIBOBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+bench-cpu: $(BUILD)/bench/cpu.exe
 tsan:
 	$(MAKE) TSAN=1 test ONLY="par_ loader train_threads dataset_names index_gives mix_same forecast_for_several"
 # FUZZ="SECONDS [NAME ...]"
@@ -114,5 +119,5 @@ uninstall:
 
 clean:
 	rm -rf build
-.PHONY: always all test check clean build-tests bench-data run-tests tsan fuzz install uninstall
--include $(OBJ:.o=.d) $(BUILD)/bench/data.d $(EXAMPLES:.exe=.d)
+.PHONY: always all test check clean build-tests bench-data bench-cpu run-tests tsan fuzz install uninstall
+-include $(OBJ:.o=.d) $(BUILD)/bench/data.d $(BENCHOBJ:.o=.d) $(EXAMPLES:.exe=.d)

@@ -27,9 +27,9 @@ def read(path):
 
 
 class Model:
-    def __init__(self, folder):
+    def __init__(self, folder, weights=None):
         self.c = c = json.load(open(folder + "/config.json"))
-        self.p = read(folder + "/model.safetensors")
+        self.p = weights or read(folder + "/model.safetensors")
         self.d = c["hidden_size"] // c["num_attention_heads"]
         frequency = (10000.0 ** (-2 * torch.arange(self.d // 2, dtype=torch.float64) / self.d)).float()
         angle = torch.arange(c["max_position_embeddings"], dtype=torch.float32)[:, None] * frequency
