@@ -2,12 +2,9 @@
 #include "bench.h"
 
 #if defined __x86_64__
-#include <cpuid.h>
 #include <immintrin.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "util/machine.h"
 
@@ -15,20 +12,6 @@ enum { TURNS = 2048, TILE = 1024, PER_TURN = 4 };      /* a tile is 16 rows of 6
 static const double TILE_FLOPS = 2.0 * 16 * 16 * 32;
 
 typedef struct __attribute__((packed)) Tiles { uint8_t palette, start, reserved[14]; uint16_t bytes[16]; uint8_t rows[16]; } Tiles;
-
-/* The kernel must be asked before the first tile: its registers are 8 KiB of state that threads do not have otherwise. */
-static int permitted(void)
-{
-    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
-    return !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA);
-}
-
-int amx_here(void)
-{
-    unsigned a, b, c, d;
-    const unsigned bf16 = 1u << 22, tile = 1u << 24;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & bf16) && (d & tile) && __builtin_cpu_supports("avx512f") && permitted();
-}
 
 #define AMX __attribute__((target("amx-tile,amx-bf16")))
 
@@ -89,7 +72,6 @@ AMX double amx_l2(void *arg, int thread)
     return TURNS * PER_TURN * TILE_FLOPS;
 }
 #else
-int amx_here(void) { return 0; }
 double amx_registers(void *arg, int thread) { (void)arg; (void)thread; return 0; }
 double amx_l2(void *arg, int thread) { (void)arg; (void)thread; return 0; }
 #endif

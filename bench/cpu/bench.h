@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include "kernels/cpu/amx_mm.h"
 #include "kernels/backend.h"
 #include "model/config.h"
 
@@ -34,7 +35,6 @@ extern const Isa isas[];
 extern const int nisas;
 const Isa *isa_best(void);
 
-int    amx_here(void);
 enum { AMX_BYTES = 1 << 20 };                                          /* of tiles, for each thread: half of the L2 cache of all that have the unit */
 Work   amx_registers, amx_l2;                                          /* arg: unused; AMX_BYTES for each thread */
 

@@ -26,6 +26,12 @@ static int always(void) { return 1; }
 
 #if defined __x86_64__
 static int has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+/* The compiler's own test asks the operating system, too, whether it saves the registers. */
+static int has_avx512(void)
+{
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
+}
 #endif
 
 /* In order: each overwrites what it does better than those before it. The first is the reference, and all that bf16 has. */
@@ -34,6 +40,7 @@ static const struct { const char *name; int (*here)(void); void (*override)(Ops 
     {"base", always, base_override, base_scratch_bytes},
 #if defined __x86_64__
     {"avx2", has_avx2, avx2_override, avx2_scratch_bytes},
+    {"avx512", has_avx512, avx512_override, avx512_scratch_bytes},
 #endif
 };
 enum { NTIERS = sizeof tiers / sizeof *tiers };

@@ -100,7 +100,7 @@ typedef struct Dims { int tokens, chunks, longest, D, H, Hk, d, E, K, F, Fe, P, 
 
 struct Backend {
     const char *name;                /* "cpu" */
-    const char *tier;                /* what dispatch chose: "ref", "base", "avx2" */
+    const char *tier;                /* what dispatch chose: "ref", "base", "avx2", "avx512" */
     Dtype dtype;                     /* of activations */
     Ops   ops;
     Par  *par;
@@ -131,8 +131,10 @@ int  backend_text(char *text, size_t size);                             /* "cpu 
 #undef OP
 void base_override(Ops *o);          /* fp32: vectorised for the baseline of the architecture */
 void avx2_override(Ops *o);          /* fp32: the same source for AVX2 and FMA */
+void avx512_override(Ops *o);        /* fp32: the same source for AVX-512 F, BW, DQ and VL */
+size_t ref_scratch_bytes(const Dims *d, int threads);
 size_t base_scratch_bytes(const Dims *d, int threads);
 size_t avx2_scratch_bytes(const Dims *d, int threads);
-size_t ref_scratch_bytes(const Dims *d, int threads);
+size_t avx512_scratch_bytes(const Dims *d, int threads);
 
 #endif

@@ -9,7 +9,7 @@
 
 enum { FENCE = 64, CANARY = 0xc5, GARBAGE = 0xff };      /* garbage is NaN in both float formats */
 
-const char *const tier_names[3] = {"ref", "base", "avx2"};
+const char *const tier_names[TIERS] = {"ref", "base", "avx2", "avx512", "wide"};
 
 static const int none[] = {-1}, one[] = {1, 0, -1}, two[] = {2, 0, -1}, ones[] = {1, 1, 1, 0, -1}, prime[] = {17, 0, -1},
     under[] = {100, 155, 0, -1}, block[] = {256, 0, -1}, over[] = {1, 255, 1, 0, -1}, mixed[] = {5, 1, 0, 30, 2, 0, 1, 0, 64, 0, -1},
@@ -316,7 +316,7 @@ static void adopt(Rig *r)
 void rig_check(Rig *r, Run *run, Formula *formula, void *job)
 {
     formula(job, r);
-    for (int t = 0; t < 3; t++) {
+    for (int t = 0; t < TIERS; t++) {
         if (t && r->type == BF16) break;
         Backend *b = tier_open(tier_names[t], r->type, 1, &r->dims);
         if (!b) continue;
@@ -337,14 +337,19 @@ Backend *tier_open(const char *tier, Dtype type, int threads, const Dims *d)
     const char *set = getenv("FTS_TIER");
     char before[16] = "";
     if (set) snprintf(before, sizeof before, "%s", set);
-    setenv("FTS_TIER", tier, 1);
+    int wide = !strcmp(tier, "wide");
+    setenv("FTS_TIER", wide ? "base" : tier, 1);
     int bad = backend_open(&b, "cpu", type, threads, &e);
     if (set) setenv("FTS_TIER", before, 1); else unsetenv("FTS_TIER");
     if (bad) {
-        if (strcmp(tier, "avx2")) test_fail(__FILE__, __LINE__, "%s", e.message);
+        if (strncmp(tier, "avx", 3)) test_fail(__FILE__, __LINE__, "%s", e.message);
         return NULL;
     }
-    b->scratch_size = backend_scratch_bytes(b, d);
+    b->scratch_size = wide ? wide_scratch_bytes(d, threads) : backend_scratch_bytes(b, d);
+    if (wide) {
+        wide_override(&b->ops);
+        b->tier = tier;
+    }
     b->scratch = aligned_alloc(64, b->scratch_size / 64 * 64 + 64 + FENCE);
     if (!b->scratch) abort();
     memset((char *)b->scratch + b->scratch_size, CANARY, FENCE);

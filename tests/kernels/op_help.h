@@ -9,7 +9,7 @@
 #include "test.h"
 #include "util/num.h"
 
-enum { SEGS = 16, BUFS = 48, OUTS = 8 };
+enum { SEGS = 16, BUFS = 48, OUTS = 8, TIERS = 5 };
 
 typedef struct Case { Input in; Seg seg[SEGS]; int chunk[SEGS + 1]; } Case;
 
@@ -82,11 +82,13 @@ void  part_close(Part *p);
 Mat   part_rows(const Part *p, Mat all, int fetch);                    /* rows of their own, or all itself */
 void  part_return(const Part *p, Mat rows, Mat all);                   /* writes them back and frees them */
 
-/* A backend for a tier ("ref", "base", "avx2"), its scratch memory fenced; NULL if this CPU lacks the tier. */
+/* A backend for a tier, its scratch memory fenced; NULL if this CPU lacks the tier. "wide" exists in tests only. */
 Backend *tier_open(const char *tier, Dtype type, int threads, const Dims *d);
 int      tier_close(Backend *b);                                       /* 0 if something was written behind the scratch memory */
 void     tier_soil(Backend *b, int byte);
-extern const char *const tier_names[3];
+extern const char *const tier_names[TIERS];
+void     wide_override(Ops *o);
+size_t   wide_scratch_bytes(const Dims *d, int threads);
 
 /* grad against central differences of f over p: five points, h = 2^-4, so the error is h^4/30 of the fifth derivative (5e-7 of
  * functions whose derivatives are about 1) and 1.5/h = 24 times the rounding of f, a sum of fp32 numbers (1e-6 of its size). */

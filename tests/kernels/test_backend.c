@@ -49,6 +49,20 @@ TEST(backend_tiers)
     backend_close(half);
 }
 
+TEST(backend_a_tier_that_the_machine_lacks_is_refused)
+{
+    Err e;
+    Backend *b = open_as("avx512", F32, &e), *best = open_as(NULL, F32, &e);
+    if (b) {                             /* which it has: then it is taken unasked */
+        CHECK(!strcmp(b->tier, "avx512") && b->ops.ffn == best->ops.ffn);
+        backend_close(b);
+    } else {
+        CHECK(e.code == FTS_USAGE && strstr(e.message, "FTS_TIER=avx512: this machine has no such tier"));
+        CHECK(strcmp(best->tier, "avx512"));
+    }
+    backend_close(best);
+}
+
 TEST(backend_memory_is_zeroed_and_aligned)
 {
     Err e;

@@ -101,7 +101,7 @@ TEST(op_attend_cache)
     };
     for (int h = 0; h < 4; h++)
         for (int i = 0; i < 3; i++) {
-            for (int tier = 0; tier < 3; tier++) in_passes(tier_names[tier], heads[h], F32, 1 + i % 2, to[i]);
+            for (int tier = 0; tier < TIERS; tier++) in_passes(tier_names[tier], heads[h], F32, 1 + i % 2, to[i]);
             in_passes("ref", heads[h], BF16, 1, to[i]);
         }
 }
@@ -110,7 +110,7 @@ TEST(op_rows)
 {
     static const int row[] = {0, 3, 4, 6};
     for (int type = F32; type <= BF16; type++)
-        for (int tier = 0; tier < (type == F32 ? 3 : 1); tier++) {
+        for (int tier = 0; tier < (type == F32 ? TIERS : 1); tier++) {
             Rig r;
             rig_open(&r, (const int[]){7, 0, -1}, 1, 1, (Dtype)type, 2);
             Mat x = rig_mat(&r, 7, 5, (Dtype)type, 1), y = rig_mat(&r, 4, 5, (Dtype)type, 0), same = x;

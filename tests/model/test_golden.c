@@ -11,7 +11,7 @@
 
 static const char *const cases[] = {"pointwise", "k1", "patch", "patch_overlap", "expert_layers2", "gqa", "unequal", "one_token", "dense"};
 enum { NCASES = sizeof cases / sizeof *cases };
-static const char *const tiers[] = {"ref", "base", "avx2"};
+static const char *const tiers[] = {"ref", "base", "avx2", "avx512"};
 
 /* One comparison: which file, how far a tensor may be off, and which of them were seen. */
 typedef struct Watch { const Golden *g; const char *label; int force, seen, failed; double limit; } Watch;
@@ -172,12 +172,12 @@ static void one_pass(const char *name, const char *tier, Dtype type, Recompute r
 TEST(golden_fp32)
 {
     for (int i = 0; i < NCASES; i++)
-        for (int t = 0; t < 3; t++) one_pass(cases[i], tiers[t], F32, RECOMPUTE_NONE, 1 << 30);
+        for (int t = 0; t < 4; t++) one_pass(cases[i], tiers[t], F32, RECOMPUTE_NONE, 1 << 30);
 }
 
 TEST(golden_recompute)
 {
-    for (int t = 0; t < 3; t++)
+    for (int t = 0; t < 4; t++)
         for (Recompute r = RECOMPUTE_MLP; r <= RECOMPUTE_LAYER; r++) {
             one_pass("pointwise", tiers[t], F32, r, 1 << 30);
             one_pass("expert_layers2", tiers[t], F32, r, 1 << 30);
@@ -187,7 +187,7 @@ TEST(golden_recompute)
 TEST(golden_in_micro_batches)
 {
     for (int i = 0; i < NCASES; i++)
-        for (int t = 0; t < 3; t++) one_pass(cases[i], tiers[t], F32, RECOMPUTE_NONE, 10);
+        for (int t = 0; t < 4; t++) one_pass(cases[i], tiers[t], F32, RECOMPUTE_NONE, 10);
 }
 
 TEST(golden_bf16)
@@ -242,5 +242,5 @@ static void ten_steps(const char *name, const char *tier)
 TEST(golden_ten_steps)
 {
     for (int i = 0; i < NCASES; i++)
-        for (int t = 0; t < 3; t++) ten_steps(cases[i], tiers[t]);
+        for (int t = 0; t < 4; t++) ten_steps(cases[i], tiers[t]);
 }

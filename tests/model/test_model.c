@@ -249,9 +249,9 @@ TEST(model_threads_micro_batches_and_recomputation_change_no_bit)
     static const struct { int threads, at_once; Recompute r; } way[] = {
         {1, 8, RECOMPUTE_NONE}, {1, 8, RECOMPUTE_NONE}, {2, 8, RECOMPUTE_NONE}, {3, 1, RECOMPUTE_NONE}, {2, 2, RECOMPUTE_NONE},
         {2, 1, RECOMPUTE_MLP}, {1, 3, RECOMPUTE_LAYER}};
-    static const char *const tiers[] = {"ref", "base", "avx2"};
+    static const char *const tiers[] = {"ref", "base", "avx2", "avx512"};
     int npt[] = {90, 2, 33, 300, 7, 64, 5};
-    for (int t = 0; t < 3; t++) {
+    for (int t = 0; t < 4; t++) {
         Fixture first = {0};
         StepSum want = {0};
         for (size_t i = 0; i < sizeof way / sizeof *way; i++) {

@@ -21,16 +21,16 @@ static inline void *take(Bump *s, size_t bytes)
 }
 static inline float *take_floats(Bump *s, int rows, int cols) { return take(s, (size_t)rows * (size_t)cols * sizeof(float)); }
 
-enum { PAD = 16 };                                       /* rows of scratch are padded to this in every tier: a multiple of 2*VL */
-static inline int padded(int n) { return pieces(n, PAD) * PAD; }
+enum { MAX_PAD = 32 };                                   /* the largest PAD of a tier: memory that all tiers use in their own order is padded to this */
+static inline int most_padded(int n) { return pieces(n, MAX_PAD) * MAX_PAD; }
 
 /* Of one head of a cache: keys in panels of whole rows of tokens, values in rows of whole vectors. */
-static inline size_t kv_floats(int cap, int d) { return (size_t)padded(cap) * (size_t)(d + padded(d)); }
+static inline size_t kv_floats(int cap, int d) { return (size_t)most_padded(cap) * (size_t)(d + most_padded(d)); }
 static inline float *kv_keys(const KvCache *kv, int layer, int slot, int head)
 {
     return kv->p + (((size_t)layer * (size_t)kv->slots + (size_t)slot) * (size_t)kv->Hk + (size_t)head) * kv_floats(kv->cap, kv->d);
 }
-static inline float *kv_values(const KvCache *kv, int layer, int slot, int head) { return kv_keys(kv, layer, slot, head) + (size_t)padded(kv->cap) * (size_t)kv->d; }
+static inline float *kv_values(const KvCache *kv, int layer, int slot, int head) { return kv_keys(kv, layer, slot, head) + (size_t)most_padded(kv->cap) * (size_t)kv->d; }
 
 /* The matrix of a group, wherever it lies. */
 static inline Stored weight_group(const Weight *w, int g)

@@ -1,5 +1,6 @@
-/* tier.h - what the vector tiers are written with. A file base_x.c or avx2_x.c defines TIER, then includes this
- * and the tier_*.inc; vectors are as long as the instruction set it is compiled for, so an op is written once. */
+/* tier.h - what the vector tiers are written with. A file base_x.c, avx2_x.c or avx512_x.c defines TIER, then includes
+ * this and the tier_*.inc; vectors are as long as the instruction set it is compiled for, so an op is written once.
+ * VL, numbers of a vector, may be set before: the compiler then makes the vectors out of those that there are. */
 #ifndef KERNELS_CPU_TIER_H
 #define KERNELS_CPU_TIER_H
 
@@ -19,11 +20,17 @@
 #define FN(name)   CAT(TIER, name)
 #define INLINE     static inline __attribute__((always_inline, unused))
 
-#if defined __AVX2__ && defined __FMA__
+#ifdef VL
+#elif defined __AVX512F__ && defined __FMA__
+#define VL 16
+#elif defined __AVX2__ && defined __FMA__
 #define VL 8
 #else
 #define VL 4
 #endif
+
+enum { PAD = VL > 8 ? 2 * VL : 16 };                     /* rows of scratch are padded to this: a multiple of 2*VL, at most MAX_PAD */
+INLINE int padded(int n) { return pieces(n, PAD) * PAD; }
 
 typedef float    vf __attribute__((vector_size(4 * VL)));
 typedef uint32_t vu __attribute__((vector_size(4 * VL)));
@@ -31,19 +38,26 @@ typedef float    vf_any __attribute__((vector_size(4 * VL), aligned(4), may_alia
 
 INLINE vf   v_load(const float *p) { return *(const vf_any *)p; }
 INLINE void v_store(float *p, vf x) { *(vf_any *)p = x; }
-#if VL == 8
+#if VL == 16
+INLINE vf v_set1(float x) { return (vf){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
+#elif VL == 8
 INLINE vf v_set1(float x) { return (vf){x, x, x, x, x, x, x, x}; }
 #else
 INLINE vf v_set1(float x) { return (vf){x, x, x, x}; }
 #endif
 
 /* max and min give the second where one is no number: write v_max(limit, x) and NaN stays NaN. */
-#if VL == 8
+#if VL == 16 && defined __AVX512F__
+INLINE vf v_fma(vf a, vf b, vf c) { return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+INLINE vf v_max(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
+INLINE vf v_min(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
+INLINE vf v_sqrt(vf a) { return (vf)_mm512_sqrt_ps((__m512)a); }
+#elif VL == 8 && defined __AVX2__
 INLINE vf v_fma(vf a, vf b, vf c) { return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
 INLINE vf v_max(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
 INLINE vf v_min(vf a, vf b) { return (vf)_mm256_min_ps((__m256)a, (__m256)b); }
 INLINE vf v_sqrt(vf a) { return (vf)_mm256_sqrt_ps((__m256)a); }
-#elif defined __SSE2__
+#elif VL == 4 && defined __SSE2__
 INLINE vf v_fma(vf a, vf b, vf c) { return a * b + c; }
 INLINE vf v_max(vf a, vf b) { return (vf)_mm_max_ps((__m128)a, (__m128)b); }
 INLINE vf v_min(vf a, vf b) { return (vf)_mm_min_ps((__m128)a, (__m128)b); }
@@ -52,8 +66,12 @@ INLINE vf v_sqrt(vf a) { return (vf)_mm_sqrt_ps((__m128)a); }
 INLINE vf v_pick(vu m, vf a, vf b) { return (vf)((m & (vu)a) | (~m & (vu)b)); }
 INLINE vf v_max(vf a, vf b) { return v_pick((vu)(a > b), a, b); }
 INLINE vf v_min(vf a, vf b) { return v_pick((vu)(a < b), a, b); }
-INLINE vf v_sqrt(vf a) { return (vf){sqrtf(a[0]), sqrtf(a[1]), sqrtf(a[2]), sqrtf(a[3])}; }
-#ifdef __ARM_NEON
+INLINE vf v_sqrt(vf a)
+{
+    for (int i = 0; i < VL; i++) a[i] = sqrtf(a[i]);
+    return a;
+}
+#if VL == 4 && defined __ARM_NEON
 INLINE vf v_fma(vf a, vf b, vf c) { return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
 #else
 INLINE vf v_fma(vf a, vf b, vf c) { return a * b + c; }
@@ -95,7 +113,10 @@ INLINE float v_highest(vf x)
 }
 
 /* The numbers of two vectors in turn: those of their lower halves, and of their upper ones. */
-#if VL == 8
+#if VL == 16
+#define V_LOWER(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define V_UPPER(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#elif VL == 8
 #define V_LOWER(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
 #define V_UPPER(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
 #else
