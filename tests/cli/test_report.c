@@ -147,7 +147,7 @@ static int put_frame(int width)
 static const Said *look(const char *name, int width, int dark, const char *style)
 {
     if (put_look(name, "look.html", style) || put_frame(width)) test_fail(__FILE__, __LINE__, "%s cannot be put into a frame", name);
-    return cli("cd %s && $FTS_CHROMIUM --headless=new --no-sandbox --disable-gpu --user-data-dir=$PWD/profile --window-size=1400,1000 --virtual-time-budget=5000 %s"
+    return cli("cd %s && timeout 60 $FTS_CHROMIUM --headless=new --no-sandbox --disable-gpu --user-data-dir=$PWD/profile --window-size=1400,1000 --virtual-time-budget=5000 %s"
                " --dump-dom file://$PWD/frame.html 2>/dev/null | grep -o 'data-layout=\"[^\"]*\"'", runs(), dark ? "--blink-settings=preferredColorScheme=0" : "");
 }
 
