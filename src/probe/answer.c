@@ -72,16 +72,18 @@ static void put_learned(Str *out, const Probe *p, const Candidate *c, int width)
 static void put_learning(Str *out, const Probe *p, int width)
 {
     int n = 0;
+    char every[32];
     for (int i = 0; i < p->n; i++) n += p->candidate[i].nmark > 0;
     if (!n) return;
+    snprintf(every, sizeof every, "%dth", p->origins.every);
     str_addf(out, "\n%-*s        points   seconds      loss%s       mae       mse%s\n", width, "learning", p->has_ood ? "  ood loss" : "", p->has_ood ? "   ood mae" : "");
     for (int i = 0; i < p->n; i++)
         if (p->candidate[i].nmark) put_learned(out, p, &p->candidate[i], width);
     str_addf(out, "%-*s  %12s  %8s  %8s", width, "repeat-last", "-", "-", "-");
     if (p->has_ood) str_addf(out, "  %8s", "-");
     put_scores(out, p, &p->naive, &p->naive_ood);
-    str_addf(out, "\nloss: of the validation windows, predictions from the point%s %d%s of each, where a token of every model ends\n", p->origins.every ? "s" : "", p->origins.first + 1,
-             p->origins.every ? " and on" : "");
+    str_addf(out, "\nloss, mae, mse: of the same %s predictions of validation windows, from point %d and every %s after it, where a token of each model ends\n",
+             digits_of(p->naive.targets).text, p->origins.first + 1, p->origins.every == 1 ? "one" : every);
 }
 
 void probe_text(Str *out, const Probe *p)
@@ -122,6 +124,7 @@ static void json_score(Str *out, const char *key, const Score *s, int with_loss)
     str_addf(out, ", \"%s\": {\"mae\": ", key);
     json_put_number(out, s->mae);
     key_number(out, "mse", s->mse);
+    key_whole(out, "predictions", s->targets);
     if (with_loss) {
         key_number(out, "loss", s->pred);
         key_number(out, "aux", s->aux);

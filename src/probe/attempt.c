@@ -98,6 +98,6 @@ int attempt_step(Attempt *t, const Batch *b, double *seconds, Err *e)
     double from = machine_seconds();
     if (run_step(&t->r, b, e)) return -1;
     *seconds = machine_seconds() - from;
-    probe_did(t->p, t->c->flops * (double)(b ? b->windows : t->train.batch_size * t->train.grad_accum_steps));
+    probe_did(t->p, b ? t->c->full * (double)b->windows : t->c->flops * (double)(t->train.batch_size * t->train.grad_accum_steps));
     return 0;
 }

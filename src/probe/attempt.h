@@ -30,6 +30,7 @@ int  sizes_make(const Probe *p, Candidate *c, Err *e);
 /* The stages, each for one candidate. */
 int  largest_find(Attempt *t, Err *e);                             /* of a planned attempt */
 int  largest_run(Attempt *t, Err *e);                              /* of an open one, which goes on with other batches */
+double largest_flops(const Probe *p, const Candidate *c);
 int  speed_measure(Attempt *t, Err *e);                            /* likewise */
 double speed_flops(const Probe *p, const Candidate *c, int64_t windows);     /* that it makes of one size, about */
 int  learn(Probe *p, Candidate *c, Err *e);

@@ -6,6 +6,7 @@
 #include "util/rng.h"
 
 enum { SHIFTS = 512, STEPS = 2 };
+static const double MOST_SECONDS = 90;   /* of a step that nobody has asked for */
 
 /* The plan of a step of so many windows, all of full length, within the limit of the run or another. */
 static int plan(Memory *m, const Run *r, int64_t windows, int64_t limit, Err *e)
@@ -99,14 +100,29 @@ static int run_full(Attempt *t, const Batch *b, Speed *s, Err *e)
     return 0;
 }
 
+double largest_flops(const Probe *p, const Candidate *c) { return p->spec->probe->confirm ? STEPS * c->full * (double)c->runnable : 0; }
+
+/* As fast as the best batch of the data. */
+static int takes_too_long(const Attempt *t, int64_t windows)
+{
+    const Candidate *c = t->c;
+    const Speed *s = speed_best(c);
+    double seconds = s ? c->full * (double)windows * s->step_s / (c->flops * (double)s->windows) : 0;
+    if (t->p->spec->probe->confirm == 1 || seconds <= MOST_SECONDS) return 0;
+    probe_notice(t->p, "%s: the largest batch is not run, a step would take about %.0f s (--confirm runs it)", c->name, seconds);
+    t->p->all -= largest_flops(t->p, c);
+    return 1;
+}
+
 int largest_run(Attempt *t, Err *e)
 {
     Full f;
     Candidate *c = t->c;
     Memory m;
+    if (!t->p->spec->probe->confirm) return 0;
     if (plan(&m, &t->r, 1, t->p->usable, e)) return -1;
     int64_t windows = m.most_windows < c->largest.windows ? m.most_windows : c->largest.windows;
-    if (windows < 1 || probe_stop(t->p)) return 0;
+    if (windows < 1 || probe_stop(t->p) || takes_too_long(t, windows)) return 0;
     if (windows < c->largest.windows)
         probe_notice(t->p, "%s: only %lld MB are free, so %lld windows are run instead of the %lld that fit the limit", c->name, (long long)(t->p->usable / 1000000), (long long)windows,
                      (long long)c->largest.windows);

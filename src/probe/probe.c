@@ -27,14 +27,20 @@ static void take_data(Probe *p, const Run *r)
     if (p->mean_points < (double)p->min_points) p->mean_points = (double)p->min_points;
 }
 
+static double window_flops(const ModelConfig *c, int64_t points)
+{
+    int64_t tokens = config_tokens(c, points);
+    return config_flops(c, tokens, 0.5 * (double)tokens * ((double)tokens + 1));
+}
+
 static int plan_one(Attempt *t, Probe *p, Candidate *c, Err *e)
 {
     if (attempt_plan(t, p, c, e)) return -1;
     take_data(p, &t->r);
     if (p->spec->probe->train_points != OPT_UNSET && !order_val_count(t->r.order))
         return err_set(e, FTS_USAGE, "--train-points needs windows to validate with: the data have too few");
-    double tokens = (double)config_tokens(&c->c, (int64_t)p->mean_points);
-    c->flops = config_flops(&c->c, (int64_t)tokens, 0.5 * tokens * (tokens + 1));
+    c->flops = window_flops(&c->c, (int64_t)p->mean_points);
+    c->full = window_flops(&c->c, p->window_points);
     return largest_find(t, e) || sizes_make(p, c, e) ? -1 : 0;
 }
 
@@ -58,7 +64,7 @@ static void estimate(Probe *p)
     for (int i = 0; i < p->n; i++) {
         const Candidate *c = &p->candidate[i];
         for (int k = 0; k < c->nsize; k++) p->all += speed_flops(p, c, c->size[k]);
-        if (p->spec->probe->confirm) p->all += 2 * c->flops * (double)c->runnable;
+        p->all += largest_flops(p, c);
         if (p->spec->probe->train_points != OPT_UNSET) p->all += c->flops * (double)p->spec->probe->train_points / p->mean_points;
     }
     if (p->usable < p->limit) probe_notice(p, "%lld MB of the limit of %lld MB are free now: nothing larger is run", (long long)(p->usable / 1000000), (long long)(p->limit / 1000000));
@@ -67,7 +73,7 @@ static void estimate(Probe *p)
 static int measure(Probe *p, Candidate *c, Err *e)
 {
     Attempt t;
-    int bad = attempt_open(&t, p, c, e) || speed_measure(&t, e) || (p->spec->probe->confirm && largest_run(&t, e));
+    int bad = attempt_open(&t, p, c, e) || speed_measure(&t, e) || largest_run(&t, e);
     attempt_close(&t);
     return bad ? -1 : 0;
 }

@@ -48,7 +48,7 @@ typedef struct Candidate {
     int         nspeed;
     Mark        mark[MARKS + 1];         /* (nmark) */
     int         nmark;
-    double      flops;                   /* of a training step per window, on average */
+    double      flops, full;             /* of a training step, per window: on average, of full length */
 } Candidate;
 
 typedef struct Probe {
