@@ -75,7 +75,8 @@ static void put_learning(Str *out, const Probe *p, int width)
     char every[32];
     for (int i = 0; i < p->n; i++) n += p->candidate[i].nmark > 0;
     if (!n) return;
-    snprintf(every, sizeof every, "%dth", p->origins.every);
+    if (p->origins.every == 1) snprintf(every, sizeof every, "one");
+    else snprintf(every, sizeof every, "%d points", p->origins.every);
     str_addf(out, "\n%-*s        points   seconds      loss%s       mae       mse%s\n", width, "learning", p->has_ood ? "  ood loss" : "", p->has_ood ? "   ood mae" : "");
     for (int i = 0; i < p->n; i++)
         if (p->candidate[i].nmark) put_learned(out, p, &p->candidate[i], width);
@@ -83,7 +84,7 @@ static void put_learning(Str *out, const Probe *p, int width)
     if (p->has_ood) str_addf(out, "  %8s", "-");
     put_scores(out, p, &p->naive, &p->naive_ood);
     str_addf(out, "\nloss, mae, mse: of the same %s predictions of validation windows, from point %d and every %s after it, where a token of each model ends\n",
-             digits_of(p->naive.targets).text, p->origins.first + 1, p->origins.every == 1 ? "one" : every);
+             digits_of(p->naive.targets).text, p->origins.first + 1, every);
 }
 
 void probe_text(Str *out, const Probe *p)
