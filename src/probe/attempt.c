@@ -61,7 +61,7 @@ static int64_t usable(int64_t limit)
 static void prepare(Attempt *t, Probe *p, Candidate *c)
 {
     const ProbeSpec *s = p->spec;
-    *t = (Attempt){.p = p, .c = c, .train = *s->train, .device = *s->device, .quiet = p->told};
+    *t = (Attempt){.p = p, .c = c, .train = *s->train, .device = *s->device, .quiet = 1};
     TrainOpts *o = &t->train;
     o->batch_size = o->grad_accum_steps = o->log_every = 1;
     o->micro_batch_size = o->checkpoint_every = 0;
@@ -70,11 +70,13 @@ static void prepare(Attempt *t, Probe *p, Candidate *c)
     t->spec = (TrainSpec){.train = o, .data = s->data, .model = &c->opts, .device = &t->device, .events = {hear, t}, .min_points = p->min_points};
 }
 
+/* With the windows that train would have for this model alone: how many segments they may be cut into is a matter of memory too. */
 int attempt_plan(Attempt *t, Probe *p, Candidate *c, Err *e)
 {
     prepare(t, p, c);
+    t->spec.min_points = 0;
+    t->quiet = c != probe_strictest(p);
     if (run_plan(&t->r, &t->spec, e)) return -1;
-    p->told = t->quiet = 1;
     p->limit = t->r.memory.limit;
     p->usable = usable(p->limit);
     return 0;

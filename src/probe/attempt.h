@@ -20,6 +20,7 @@ int  attempt_open(Attempt *t, Probe *p, Candidate *c, Err *e);       /* the same
 void attempt_close(Attempt *t);
 int  attempt_step(Attempt *t, const Batch *b, double *seconds, Err *e);
 
+const Candidate *probe_strictest(const Probe *p);                /* whose windows all candidates are given */
 void probe_notice(const Probe *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int  probe_stop(Probe *p);                                       /* 1: somebody or --max-wall-time-s asks to end; from then on always */
 void probe_did(Probe *p, double flops);                          /* tells how far the probe is */

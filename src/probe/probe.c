@@ -14,6 +14,13 @@ static int wrong_options(const ProbeSpec *s, Err *e)
     return 0;
 }
 
+const Candidate *probe_strictest(const Probe *p)
+{
+    int i = 0;
+    while (p->candidate[i].c.P + 1 < p->min_points) i++;
+    return &p->candidate[i];
+}
+
 /* What all candidates have in common, as they see the same windows. */
 static void take_data(Probe *p, const Run *r)
 {
@@ -36,25 +43,36 @@ static double window_flops(const ModelConfig *c, int64_t points)
 static int plan_one(Attempt *t, Probe *p, Candidate *c, Err *e)
 {
     if (attempt_plan(t, p, c, e)) return -1;
-    take_data(p, &t->r);
+    if (c == probe_strictest(p)) take_data(p, &t->r);
     if (p->spec->probe->train_points != OPT_UNSET && !order_val_count(t->r.order))
         return err_set(e, FTS_USAGE, "--train-points needs windows to validate with: the data have too few");
-    c->flops = window_flops(&c->c, (int64_t)p->mean_points);
-    c->full = window_flops(&c->c, p->window_points);
-    return largest_find(t, e) || sizes_make(p, c, e) ? -1 : 0;
+    return largest_find(t, e);
 }
 
 static int plan_all(Probe *p, Err *e)
 {
     Attempt t;
-    ModelConfig all[CANDIDATES_MAX];
     for (int i = 0; i < p->n; i++) {
         Candidate *c = &p->candidate[i];
         int bad = plan_one(&t, p, c, e);
         attempt_close(&t);
         if (bad) return -1;
+        if (!c->largest.windows)
+            probe_notice(p, "%s does not fit: one window needs %lld MB, the limit is %lld MB", c->name, (long long)(c->largest.planned / 1000000), (long long)(p->limit / 1000000));
+    }
+    return 0;
+}
+
+/* What is known only when all have been planned. */
+static int prepare(Probe *p, Err *e)
+{
+    ModelConfig all[CANDIDATES_MAX];
+    for (int i = 0; i < p->n; i++) {
+        Candidate *c = &p->candidate[i];
         all[i] = c->c;
-        if (!c->largest.windows) probe_notice(p, "%s does not fit: one window needs %lld MB, the limit is %lld MB", c->name, (long long)(c->largest.planned / 1000000), (long long)(p->limit / 1000000));
+        c->flops = window_flops(&c->c, (int64_t)p->mean_points);
+        c->full = window_flops(&c->c, p->window_points);
+        if (sizes_make(p, c, e)) return -1;
     }
     return p->spec->probe->train_points == OPT_UNSET ? 0 : origins_common(&p->origins, all, p->n, p->window_points, e);
 }
@@ -93,7 +111,7 @@ static int each(Probe *p, int (*stage)(Probe *p, Candidate *c, Err *e), Err *e)
 int probe_run(Probe *p, const ProbeSpec *s, Err *e)
 {
     *p = (Probe){.spec = s, .began = machine_seconds(), .min_points = 2};
-    if (wrong_options(s, e) || candidates_make(p, e) || plan_all(p, e)) return -1;
+    if (wrong_options(s, e) || candidates_make(p, e) || plan_all(p, e) || prepare(p, e)) return -1;
     if (s->train->dry_run) return 0;
     estimate(p);
     if (each(p, measure, e)) return -1;

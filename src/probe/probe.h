@@ -65,7 +65,6 @@ typedef struct Probe {
     Score     naive, naive_ood;          /* of repeating the last value, over the same targets */
     double    began, done, all;          /* machine_seconds(); FLOP so far and in all, about */
     int       stopped;
-    int       told;                      /* what every run would say again was said */
 } Probe;
 
 /* What was found stands in p, also if it was stopped. */

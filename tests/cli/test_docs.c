@@ -72,7 +72,7 @@ TEST(docs_probe_commands_run)
     if (!cli_program()) return;
     const char *dir = test_folder();
     const Said *s = cli("cd %s && cp -r %s series && echo '{\"n_decoder_layers\": 1, \"num_experts\": 2, \"k\": 1, \"n_head\": 2, \"seq_max_len\": 64, \"seq_stride\": 64, "
-                        "\"hidden_size\": \"16\", \"confirm\": false, \"threads\": 2}' >small.json", dir, cli_data());
+                        "\"hidden_size\": \"16\", \"confirm\": false, \"measure_steps\": 1, \"threads\": 2}' >small.json", dir, cli_data());
     CHECK(s->status == 0);
     CHECK(run_page_with("docs/probe.md", dir, " --config small.json", &downloads) == 4);
     CHECK(cli("cd %s && test \"$(ls)\" = \"$(printf 'probe.svg\\nseries\\nsmall.json')\"", dir)->status == 0);

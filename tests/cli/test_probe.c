@@ -92,7 +92,7 @@ TEST(cli_probe_wrong_usage)
     static const struct { const char *args, *says; } wrong[] = {
         {"", "foundationts: probe needs --dataset-path: the file or folder of series to learn from"},
         {"--dataset-path x --plot a.gif", "foundationts: --plot: a.gif: a plot is written as .svg or .png: end its name with one of them"},
-        {"--dataset-path x --train-points 0", "foundationts: --train-points: 0 is outside 1..1000000000000000"},
+        {"--dataset-path x --train-points 0", "foundationts: --train-points: 0 is outside 1..100000000000000"},
         {"--dataset-path x --hidden-size 1", "foundationts: --hidden-size: 1 is outside 2..65536"},
         {"--dataset-path x --measure-steps 65", "foundationts: --measure-steps: 65 is outside 1..64"},
         {"--dataset-path x --init-from y", "foundationts: --init-from: probe compares models that begin with random weights"},

@@ -277,7 +277,7 @@ TEST(probe_survives_failed_allocations)
     OK(bench_open(&k, test_folder(), &e));
     OK(set(&k, "patch-len", "4", &e));
     test_alloc_fail(0);
-    for (long n = 1; n < 100000; n = n * 3 / 2 + 1) {
+    for (long n = 1; n < 100000; n = 2 * n + 1) {
         e = (Err){0};
         test_alloc_fail(n);
         int bad = probe_run(&k.p, &k.spec, &e);
