@@ -3,7 +3,7 @@
 # make install      PREFIX=/usr/local, DESTDIR                              make test ROOMS="util data"    only these rooms
 CC       ?= gcc
 PREFIX   ?= /usr/local
-ROOMS    ?= util hub data kernels model train forecast eval report api cli
+ROOMS    ?= util hub data kernels model train probe forecast eval report api cli
 VERSION  := $(shell sed -n 's/.*FTS_VERSION "\(.*\)"/\1/p' include/foundationts.h)
 KIND     := $(notdir $(CC))$(if $(SAN),-san)$(if $(TSAN),-tsan)
 BUILD    ?= build/$(KIND)

@@ -8,6 +8,7 @@
 #include "data/synth.h"
 #include "eval/options.h"
 #include "hub/hub.h"
+#include "probe/options.h"
 #include "train/train.h"
 #include "util/event.h"
 #include "util/opt.h"
@@ -51,13 +52,14 @@ typedef struct Settings {
     ForecastOpts forecast;
     ExportOpts export;
     EvalOpts   eval;
+    ProbeOpts  probe;
     ReportOpts report;
     CommonOpts common;
 } Settings;
 
-typedef struct Table { const Opt *row; const int *n; size_t at; const char *without; } Table;   /* at: place in Settings; without: a field this verb does not take, or NULL */
+typedef struct Table { const Opt *row; const int *n; size_t at; const char *without; } Table;   /* at: place in Settings; without: fields this verb does not take, "a,b", or NULL */
 
-enum { MAX_TABLES = 5, MAX_SETS = 2 * MAX_TABLES + 1, MAX_OPTIONS = 160, MAX_OPERANDS = 32 };
+enum { MAX_TABLES = 5, MAX_SETS = 4 * MAX_TABLES, MAX_OPTIONS = 160, MAX_OPERANDS = 32 };
 
 typedef struct Verb {
     const char *name, *operand, *help;         /* operand: "" or what they are called in the help, "IN OUT"; in brackets: or none, "[RUN...]": or several */
@@ -98,6 +100,7 @@ int verb_data_check(FtsTask *t, Err *e);
 int verb_data_convert(FtsTask *t, Err *e);
 int verb_data_synth(FtsTask *t, Err *e);
 int verb_evaluate(FtsTask *t, Err *e);
+int verb_probe(FtsTask *t, Err *e);
 int verb_report(FtsTask *t, Err *e);
 
 int task_config(FtsTask *t, const void *json, size_t n, Err *e);                /* fts_task_config of a text */

@@ -7,6 +7,7 @@
 
 #include "api/forecast_rows.h"
 #include "api/task.h"
+#include "report/picture.h"
 #include "report/table.h"
 #include "util/machine.h"
 
@@ -35,7 +36,7 @@ static int wrong_options(const ForecastOpts *o, Err *e)
     if (!o->model) return err_set(e, FTS_USAGE, "forecast needs --model: a run, a checkpoint of one, or a published checkpoint");
     if (!o->input) return err_set(e, FTS_USAGE, "forecast needs --input: the file of series to continue");
     if (o->prediction_length == OPT_UNSET && !o->holdout) return err_set(e, FTS_USAGE, "forecast needs --prediction-length: how many points to forecast");
-    return o->plot && plot_check(o->plot, e) ? err_wrap(e, "--plot") : 0;
+    return o->plot && picture_check(o->plot, e) ? err_wrap(e, "--plot") : 0;
 }
 
 static int ends_with(const char *text, const char *end)

@@ -44,6 +44,8 @@ const Verb verbs[] = {
      {TABLE(forecast)}, verb_forecast},
     {"evaluate", "", "forecast series whose continuation is known, and say how far off a model and naive rules are",
      {TABLE(eval)}, verb_evaluate},
+    {"probe", "", "find the largest batch that fits, the speed, and what is learned from equally many points, of point-wise and patch tokens side by side",
+     {TABLE(data), TABLE_WITHOUT(model, "preset,hidden_size,patch,patch_len,patch_stride"), TABLE_WITHOUT(train, "batch_size,warmup_steps"), TABLE(device), TABLE(probe)}, verb_probe},
     {"report", "RUN [RUN...]", "show training runs, alone or side by side, as one page of HTML",
      {TABLE(report)}, verb_report},
     {"export", "MODEL OUT", "write a model in the published layout into a new folder",
@@ -70,15 +72,25 @@ const Verb *verb_find(const char *name)
     return NULL;
 }
 
-/* A table without one of its rows is two sets: what stands before it and what stands after. */
+/* Is this field one of "a,b,c"? */
+static int is_left_out(const char *list, const char *field)
+{
+    size_t n = strlen(field);
+    for (const char *p = list; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
+        if (!strncmp(p, field, n) && (!p[n] || p[n] == ',')) return 1;
+    return 0;
+}
+
+/* A table without some of its rows is several sets: what stands between them. */
 static int add_table(OptSet *set, const Table *t, Settings *s)
 {
     void *to = (char *)s + t->at;
-    int n = 0, cut = *t->n;
-    for (int i = 0; t->without && i < *t->n; i++)
-        if (!strcmp(t->row[i].field, t->without)) cut = i;
-    if (cut > 0) set[n++] = (OptSet){t->row, cut, to};
-    if (cut + 1 < *t->n) set[n++] = (OptSet){t->row + cut + 1, *t->n - cut - 1, to};
+    int n = 0;
+    for (int i = 0, from = 0; i <= *t->n; i++) {
+        if (i < *t->n && !is_left_out(t->without, t->row[i].field)) continue;
+        if (i > from) set[n++] = (OptSet){t->row + from, i - from, to};
+        from = i + 1;
+    }
     return n;
 }
 

@@ -69,6 +69,14 @@ int print_running(Print *p)
     return running;
 }
 
+int print_saves(Print *p)
+{
+    pthread_mutex_lock(&p->lock);
+    int saves = *p->run != 0;
+    pthread_mutex_unlock(&p->lock);
+    return saves;
+}
+
 /* The value of a switch in the settings that a run announces. */
 static int setting_is_true(const char *settings, const char *name)
 {

@@ -22,5 +22,6 @@ void print_init(Print *p, FtsTask *task);
 void print_event(void *print, const FtsEvent *ev);                                    /* an FtsListener */
 void print_notice(Print *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));   /* "foundationts: ..." on stderr */
 int  print_running(Print *p);
+int  print_saves(Print *p);                                                            /* it writes into a folder */
 
 #endif

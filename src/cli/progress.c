@@ -29,7 +29,7 @@ static int terminal_width(void)
 
 const char *progress_unit(const FtsEvent *step)
 {
-    static const struct { const char *name, *unit; } units[] = {{"evaluate", " windows"}, {"forecast", " series"}};
+    static const struct { const char *name, *unit; } units[] = {{"evaluate", " windows"}, {"forecast", " series"}, {"probe", " GFLOP"}};
     if (!step->name) return "";
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
         if (!strcmp(step->name, units[i].name)) return units[i].unit;

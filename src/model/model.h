@@ -57,6 +57,8 @@ void model_train(Model *m, const Input *in, int first_segment, const int64_t *va
 void model_update(Model *m, const AdamW *h);                             /* norm, clip, update, balance */
 void model_eval_begin(Model *m);
 void model_eval(Model *m, const Input *in, int first_segment);           /* forward and loss sums into m->eval */
+/* The same with the loss of some tokens only: row (some->ntok), ascending, are their places in `in`; some says of them where their points lie. */
+void model_eval_rows(Model *m, const Input *in, const Input *some, const int *row, int first_segment);
 void model_eval_end(Model *m);                                           /* aux of all that was evaluated */
 int  model_read(Model *m, const Meter *t, StepSum *out, Err *e);         /* waits for the device */
 void model_share(Model *m, const Meter *t, double *share);               /* (routers, E) f of the last applied step */

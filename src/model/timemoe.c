@@ -81,13 +81,32 @@ void model_update(Model *m, const AdamW *h)
 
 void model_eval_begin(Model *m) { sums_begin(m, &m->eval); }
 
-void model_eval(Model *m, const Input *in, int first_segment)
+static void eval_forward(Model *m, const Input *in, int first_segment)
 {
-    Heads h = heads_of(m, NULL);
-    if (!in->ntok) return;
     first_segment_is(m, &m->eval, first_segment);
     forward(m, in, &m->eval);
+}
+
+static void eval_loss(Model *m, const Input *in)
+{
+    Heads h = heads_of(m, NULL);
     m->b->ops.heads_loss(m->b, m->eval.sum, (Mat){0}, mat_head(m->xn, in->ntok), &h, in);
+}
+
+void model_eval(Model *m, const Input *in, int first_segment)
+{
+    if (!in->ntok) return;
+    eval_forward(m, in, first_segment);
+    eval_loss(m, in);
+}
+
+void model_eval_rows(Model *m, const Input *in, const Input *some, const int *row, int first_segment)
+{
+    if (!in->ntok) return;
+    eval_forward(m, in, first_segment);
+    if (!some->ntok) return;
+    m->b->ops.rows(m->b, mat_head(m->xn, some->ntok), mat_head(m->xn, in->ntok), row);
+    eval_loss(m, some);
 }
 
 void model_eval_end(Model *m)

@@ -5,16 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "report/canvas.h"
 #include "report/label.h"
 #include "report/panel.h"
-#include "util/file.h"
-
-typedef int OpenCanvas(Canvas *c, double width, double height, const char *title, Err *e);
-
-static const struct { const char *ending; OpenCanvas *open; } kinds[] = {{".svg", canvas_svg}, {".png", canvas_png}};
+#include "report/picture.h"
 
 /* How a page of up to `charts` of them looks. chart: height of the box of one. */
 static const struct Look { int charts, columns; double width, chart; PanelStyle style; } looks[] = {
@@ -107,50 +101,24 @@ static void draw_legend(const Page *p, Canvas *c)
     }
 }
 
-static int page_draw(const Page *p, OpenCanvas *open, Str *file, Err *e)
+static void page_draw(const Page *p, Canvas *c)
 {
-    Canvas c;
-    if (open(&c, p->look->width, p->height, *p->heading ? p->heading : "forecast", e)) return -1;
-    if (*p->heading) c.text(&c, MARGIN, MARGIN + 0.8 * HEADING, p->heading, &(Font){HEADING, PANEL_TITLE, ANCHOR_LEFT, 1});
-    draw_legend(p, &c);
-    for (int i = 0; i < p->n; i++) panel_draw(&p->panel[i], &p->look->style, &c);
-    int bad = c.finish(&c, file, e);
-    c.close(&c);
-    return bad ? -1 : 0;
-}
-
-static OpenCanvas *kind_of(const char *path)
-{
-    size_t n = strlen(path);
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (n > 4 && !strcasecmp(path + n - 4, kinds[i].ending)) return kinds[i].open;
-    return NULL;
-}
-
-static int wrong_ending(const char *path, Err *e) { return err_set(e, FTS_USAGE, "%s: a plot is written as .svg or .png: end its name with one of them", path); }
-
-int plot_check(const char *path, Err *e)
-{
-    Canvas c;
-    OpenCanvas *open = kind_of(path);
-    if (!open) return wrong_ending(path, e);
-    if (open(&c, 1, 1, "", e)) return err_wrap(e, "%s", path);
-    c.close(&c);
-    return 0;
+    if (*p->heading) c->text(c, MARGIN, MARGIN + 0.8 * HEADING, p->heading, &(Font){HEADING, PANEL_TITLE, ANCHOR_LEFT, 1});
+    draw_legend(p, c);
+    for (int i = 0; i < p->n; i++) panel_draw(&p->panel[i], &p->look->style, c);
 }
 
 int plot_write(const char *path, const PlotSeries *s, int n, const char *heading, Err *e)
 {
     Page p;
-    Str file = {0};
-    OpenCanvas *open = kind_of(path);
-    if (!open) return wrong_ending(path, e);
+    Canvas c;
     if (n < 1) return err_set(e, FTS_USAGE, "%s: there is no series to plot", path);
     if (page_open(&p, s, n, heading, e)) return -1;
-    int bad = page_draw(&p, open, &file, e);
-    if (bad) err_wrap(e, "%s", path);
-    bad = bad || file_write(path, file.p, file.n, e);
+    int bad = picture_open(&c, path, p.look->width, p.height, *p.heading ? p.heading : "forecast", e);
+    if (!bad) {
+        page_draw(&p, &c);
+        bad = picture_write(&c, path, e);
+    }
     free(p.panel);
-    str_free(&file);
     return bad ? -1 : 0;
 }

@@ -20,10 +20,7 @@ typedef struct PlotSeries {            /* all is the caller's; what is not finit
     const char   *first, *split, *last;    /* the time of the first value of history, of the first forecast and of its last; all NULL: steps are numbered from 0 */
 } PlotSeries;
 
-/* Could a plot be written to a file of this name? So that it is said before much is computed for it. */
-int plot_check(const char *path, Err *e);
-
-/* The end of path's name says what is written: .svg or .png. heading: NULL: none. */
+/* The end of path's name says what is written (picture.h). heading: NULL: none. */
 int plot_write(const char *path, const PlotSeries *s, int n, const char *heading, Err *e);
 
 #endif

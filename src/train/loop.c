@@ -30,7 +30,7 @@ static double aux_coef(const Run *r)
 static int next_batch(Run *r, Step *s, Err *e)
 {
     s->from = machine_seconds();
-    if (loader_next(r->loader, &s->batch, e) || feed_batch(&r->feed, s->batch, e)) return -1;
+    if ((!s->batch && loader_next(r->loader, &s->batch, e)) || feed_batch(&r->feed, s->batch, e)) return -1;
     s->waited = machine_seconds() - s->from;
     s->tokens = r->feed.tokens;
     s->flops = config_flops(&r->c, r->feed.tokens, r->feed.pairs);
@@ -117,6 +117,12 @@ static int settle(Run *r, const Step *s, Err *e)
     return check_skips(r, e);
 }
 
+int run_step(Run *r, const Batch *b, Err *e)
+{
+    Step s = {.number = r->progress.step + 1, .batch = b};
+    return compute(r, &s, e) || settle(r, &s, e) ? -1 : 0;
+}
+
 static int validate_one(Run *r, int i, Err *e)
 {
     const Validation *v = &r->validation[i];
@@ -169,10 +175,9 @@ static int steps(Run *r, const char **why, Err *e)
 {
     *why = "done";
     while (r->progress.step < r->steps) {
-        Step s = {.number = r->progress.step + 1};
         *why = stop_asked(r) ? "stopped" : time_is_over(r) ? "time" : NULL;
         if (*why) return save(r, e);
-        if (compute(r, &s, e) || settle(r, &s, e) || after_step(r, e)) return -1;
+        if (run_step(r, NULL, e) || after_step(r, e)) return -1;
         *why = "done";
     }
     return 0;

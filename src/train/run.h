@@ -40,7 +40,10 @@ typedef struct Run {
 } Run;
 
 int  run_plan(Run *r, const TrainSpec *s, Err *e);     /* data, device, memory plan: all that --dry-run needs */
-int  run_open(Run *r, Err *e);                         /* model, weights, folder, loader: ready for the next step */
+void run_ask(const Run *r, MemoryAsk *a);              /* what the memory plan was asked, for plans of other batches; it points into r */
+int  run_open(Run *r, Err *e);                         /* model, weights, folder, loader: ready for the next step. Without a --checkpoint-dir nothing is written */
+int  run_step(Run *r, const Batch *b, Err *e);         /* one optimizer step and what is told of it; b NULL: on the loader's next batch */
+int  run_rebatch(Run *r, Err *e);                      /* --batch-size or --memory-limit have changed: plan, memory and loader anew, from the first batch on. An open run goes on with its weights */
 void run_close(Run *r);                                /* half-open is fine */
 
 #endif

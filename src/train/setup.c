@@ -18,7 +18,7 @@ static int open_data(Run *r, Err *e)
 {
     const TrainOpts *o = r->o;
     const DataOpts *d = r->spec->data;
-    int64_t least = r->c.P + 1;
+    int64_t least = r->spec->min_points ? r->spec->min_points : r->c.P + 1;
     OptList ood = {.item = {o->ood_val_dataset_path}, .n = 1};
     if (o->ood_val_dataset_path && (dataset_open(&r->ood, &ood, NULL, d, least, &r->spec->events, e) || no_windows(r->ood, "--ood-val-dataset-path", least, e))) return -1;
     if (dataset_open(&r->data, &d->dataset_path, o->ood_val_dataset_path, d, least, &r->spec->events, e) || no_windows(r->data, "--dataset-path", least, e)) return -1;
@@ -37,6 +37,7 @@ static void add_validation(Run *r, const char *name, StreamKind kind, const Data
 static void make_streams(Run *r)
 {
     const TrainOpts *o = r->o;
+    r->nvalidation = 0;
     r->train = (Stream){.kind = STREAM_TRAIN, .data = r->data, .order = r->order, .seed = (uint64_t)o->seed,
                         .per_step = o->batch_size * o->grad_accum_steps, .drop_last = o->drop_last};
     if (order_val_count(r->order)) add_validation(r, "val", STREAM_VAL, r->data, o->val_max_batches);
@@ -92,15 +93,21 @@ static int64_t most_windows(const Run *r)
 /* Mapped shards, the kernel and everybody else live in the eighth that is left. */
 static int64_t default_limit(void) { return machine_memory() / 8 * 7; }
 
-static int plan_memory(Run *r, Err *e)
+void run_ask(const Run *r, MemoryAsk *a)
 {
     const DeviceOpts *d = r->spec->device;
-    MemoryAsk a = {.c = &r->c, .b = r->b, .recompute = (Recompute)d->recompute, .limit = d->memory_limit == OPT_UNSET ? default_limit() : d->memory_limit,
+    *a = (MemoryAsk){.c = &r->c, .b = r->b, .recompute = (Recompute)d->recompute, .limit = d->memory_limit == OPT_UNSET ? default_limit() : d->memory_limit,
                    .batch = r->o->batch_size, .accum = r->o->grad_accum_steps, .step_windows = most_windows(r), .micro_windows = r->o->micro_batch_size,
                    .window_points = larger(longest_window(r->data), longest_window(r->ood)), .train = &r->train,
                    .data_bytes = dataset_bytes(r->data) + (r->ood ? dataset_bytes(r->ood) : 0),
                    .prefetch = (int)r->o->prefetch_factor, .val_prefetch = VALIDATION_PREFETCH};
-    for (int i = 0; i < r->nvalidation; i++) *(r->validation[i].stream.kind == STREAM_VAL ? &a.val : &a.ood) = &r->validation[i].stream;
+    for (int i = 0; i < r->nvalidation; i++) *(r->validation[i].stream.kind == STREAM_VAL ? &a->val : &a->ood) = &r->validation[i].stream;
+}
+
+static int plan_memory(Run *r, Err *e)
+{
+    MemoryAsk a;
+    run_ask(r, &a);
     return memory_plan(&r->memory, &a, e);
 }
 
@@ -119,7 +126,8 @@ int run_plan(Run *r, const TrainSpec *s, Err *e)
 static int open_checkpoints(Run *r, Err *e)
 {
     r->checkpoints = (Checkpoints){.dir = r->o->checkpoint_dir, .keep = r->o->keep_checkpoints, .aux_weight = r->o->aux_loss_weight, .facts = &r->facts,
-                                   .settings = r->spec->settings ? r->spec->settings : "{}", .backend = r->backend};
+                                   .settings = r->spec->settings ? r->spec->settings : "{}", .backend = r->backend, .lock = -1};
+    if (!r->o->checkpoint_dir) return r->o->checkpoint_every ? err_set(e, FTS_USAGE, "--checkpoint-dir: there is no folder for checkpoints: name one, or set --checkpoint-every 0") : 0;
     return checkpoints_open(&r->checkpoints, e) ? err_wrap(e, "--checkpoint-dir") : 0;
 }
 
@@ -146,6 +154,7 @@ static int write_settings(const Run *r, Err *e)
 {
     char path[4096];
     Str s = {0};
+    if (!r->o->checkpoint_dir) return 0;
     str_addf(&s, "%s\n", r->checkpoints.settings);
     int bad = str_ok(&s, e) || path_join(path, sizeof path, r->o->checkpoint_dir, "settings.json", e) || file_write(path, s.p, s.n, e) ? -1 : 0;
     str_free(&s);
@@ -161,24 +170,43 @@ static int measure_peak(const Run *r, double *tflops, Err *e)
     return 0;
 }
 
+static int reserve(Run *r, Err *e)
+{
+    const Memory *m = &r->memory;
+    return model_reserve(r->m, m->tokens, m->chunks, m->longest, (Recompute)r->spec->device->recompute, e);
+}
+
 static int open_model(Run *r, Err *e)
 {
     size_t bytes = ((size_t)config_routers(&r->c) * (size_t)r->c.E + 1) * sizeof *r->share;
-    const Memory *m = &r->memory;
-    if (memory_check(m, e) || model_open(&r->m, &r->c, r->b, 1, e)) return -1;
-    if (model_reserve(r->m, m->tokens, m->chunks, m->longest, (Recompute)r->spec->device->recompute, e)) return -1;
+    if (memory_check(&r->memory, e) || model_open(&r->m, &r->c, r->b, 1, e) || reserve(r, e)) return -1;
     r->share = malloc(bytes);
     return r->share ? 0 : err_nomem(e, bytes, "the shares of the experts");
+}
+
+static int open_batches(Run *r, int64_t first, Err *e)
+{
+    feed_init(&r->feed, &r->c, r->memory.tokens, r->o->micro_batch_size);
+    return loader_open(&r->loader, &r->train, first, (int)r->o->num_workers, (int)r->o->prefetch_factor, e);
 }
 
 int run_open(Run *r, Err *e)
 {
     double peak;
     if (open_model(r, e) || open_checkpoints(r, e) || load_weights(r, e) || write_settings(r, e) || measure_peak(r, &peak, e)) return -1;
-    feed_init(&r->feed, &r->c, r->memory.tokens, r->o->micro_batch_size);
-    if (loader_open(&r->loader, &r->train, r->progress.step, (int)r->o->num_workers, (int)r->o->prefetch_factor, e)) return -1;
+    if (open_batches(r, r->progress.step, e)) return -1;
     perf_begin(&r->perf, peak);
     return 0;
+}
+
+int run_rebatch(Run *r, Err *e)
+{
+    loader_close(r->loader);
+    feed_free(&r->feed);
+    r->loader = NULL;
+    make_streams(r);
+    if (plan_memory(r, e)) return -1;
+    return r->m && (memory_check(&r->memory, e) || reserve(r, e) || open_batches(r, 0, e)) ? -1 : 0;
 }
 
 void run_close(Run *r)

@@ -28,6 +28,7 @@ typedef struct TrainSpec {               /* not owned */
     const ModelOpts  *model;
     const DeviceOpts *device;
     const char *settings;                /* the effective settings as a JSON object: goes into settings.json and each checkpoint */
+    int64_t min_points;                  /* shorter series, and pieces between gaps, are left out; 0: what one token and one target need */
     Events events;
     const atomic_int *stop;              /* not 0: finish the step, save, return */
 } TrainSpec;

@@ -54,6 +54,26 @@ static double memory_limit(const char *dir)
     return v2 > 0 ? v2 : v1 > 0 ? v1 : INFINITY;
 }
 
+/* The number behind a word at the begin of a line; -1: there is no such line. */
+static double number_after(const char *text, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *p = text; p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL)
+        if (!strncmp(p, word, n) && (p[n] == ' ' || p[n] == '\t')) return strtod(p + n, NULL);
+    return -1;
+}
+
+/* Pages of files that nobody has touched lately are given up without harm, and of the others about half, as the kernel reckons too. */
+static double memory_free(const char *dir)
+{
+    char path[4352], text[16384] = "";
+    double limit = memory_limit(dir), v2 = read_number(dir, "memory.current"), used = v2 >= 0 ? v2 : read_number(dir, "memory.usage_in_bytes");
+    if (isinf(limit) || used < 0) return INFINITY;
+    if (snprintf(path, sizeof path, "%s/memory.stat", dir) >= (int)sizeof path || !read_text(path, text, sizeof text)) return limit - used;
+    const char *idle = v2 >= 0 ? "inactive_file" : "total_inactive_file", *warm = v2 >= 0 ? "active_file" : "total_active_file";
+    return fmax(0, limit - used + fmax(0, number_after(text, idle)) + fmax(0, number_after(text, warm)) / 2);
+}
+
 /* A limit of a parent binds too. In a container the path may be the host's, not there at all, but the way up ends at the root,
  * which then is the container's own group. */
 static double least_upwards(const char *root, const char *group, double (*limit)(const char *dir))
@@ -130,17 +150,27 @@ int64_t machine_memory(void)
     return (int64_t)fmin(all, cgroup_limit("memory", memory_limit));
 }
 
-/* The peak belongs to the process, as the kernel's own counters do, so it may be kept beside them and not with a caller.
- * VmHWM would count mapped files too, and those pages are not ours to pay for. */
+int64_t machine_free_memory(void)
+{
+    char text[8192] = "";
+    double all = read_text("/proc/meminfo", text, sizeof text) ? 1024 * number_after(text, "MemAvailable:") : -1;
+    if (all < 0) all = (double)sysconf(_SC_AVPHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    return (int64_t)fmin(all, cgroup_limit("memory", memory_free));
+}
+
+/* VmRSS would count mapped files too, and those pages are not ours to pay for. */
+int64_t machine_own_memory(void)
+{
+    char text[8192];
+    return read_text("/proc/self/status", text, sizeof text) ? (int64_t)fmax(0, 1024 * number_after(text, "RssAnon:")) : 0;
+}
+
+/* The peak belongs to the process, as the kernel's own counters do, so it may be kept beside them and not with a caller. */
 int64_t machine_peak_memory(void)
 {
     static _Atomic int64_t peak;
-    char text[8192];
-    if (read_text("/proc/self/status", text, sizeof text)) {
-        const char *row = strstr(text, "RssAnon:");
-        int64_t now = row ? 1024 * strtoll(row + 8, NULL, 10) : 0, old = atomic_load(&peak);
-        while (now > old && !atomic_compare_exchange_weak(&peak, &old, now)) { }
-    }
+    int64_t now = machine_own_memory(), old = atomic_load(&peak);
+    while (now > old && !atomic_compare_exchange_weak(&peak, &old, now)) { }
     return atomic_load(&peak);
 }
 

@@ -48,7 +48,7 @@ TEST(api_unknown_verb_lists_what_there_is)
     Err e = {0};
     FtsTask *t;
     CHECK(fts_task_open(&t, "predict", &e) && !t && e.code == FTS_USAGE);
-    TEXT(e.message, "unknown verb 'predict', there are: train, forecast, evaluate, report, export, data download, data info, data check, data convert, data synth");
+    TEXT(e.message, "unknown verb 'predict', there are: train, forecast, evaluate, probe, report, export, data download, data info, data check, data convert, data synth");
 }
 
 TEST(api_operands)

@@ -17,8 +17,8 @@ static int command_of(const char *line, size_t n, char *command, size_t size)
     return 1;
 }
 
-/* Runs the commands of a page in the folder dir; how many, -1 if one failed. Those that ask the Hub ask the one of the tests. */
-static int run_page(const char *page, const char *dir, int *downloads)
+/* Runs the commands of a page in the folder dir, with options of ours behind each; how many, -1 if one failed. Those that ask the Hub ask the one of the tests. */
+static int run_page_with(const char *page, const char *dir, const char *options, int *downloads)
 {
     char command[512];
     Map m;
@@ -31,7 +31,7 @@ static int run_page(const char *page, const char *dir, int *downloads)
         p = memchr(line, '\n', (size_t)(end - line));
         if (!command_of(line, (size_t)(p - line), command, sizeof command)) continue;
         int download = strstr(command, " download ") != NULL;
-        const Said *s = cli("cd %s; foundationts() { \"$P\" \"$@\"%s; }; %s", dir, download ? " --repo-id org/tiny" : "", command);
+        const Said *s = cli("cd %s; foundationts() { \"$P\" \"$@\"%s; }; %s", dir, download ? " --repo-id org/tiny" : options, command);
         if (s->status) test_fail(__FILE__, __LINE__, "%s: status %d, %s", command, s->status, s->err);
         ran++;
         *downloads += download;
@@ -39,6 +39,8 @@ static int run_page(const char *page, const char *dir, int *downloads)
     map_close(&m);
     return ran;
 }
+
+static int run_page(const char *page, const char *dir, int *downloads) { return run_page_with(page, dir, "", downloads); }
 
 TEST(docs_data_commands_run)
 {
@@ -73,4 +75,17 @@ TEST(docs_report_commands_run)
     CHECK(s->status == 0);
     CHECK(run_page("docs/report.md", dir, &downloads) == 3);
     CHECK(cli("cd %s && ls runs/small/report.html both.html quick.html", dir)->status == 0);
+}
+
+/* At a size that takes a moment. */
+TEST(docs_probe_commands_run)
+{
+    int downloads;
+    if (!cli_program()) return;
+    const char *dir = test_folder();
+    const Said *s = cli("cd %s && cp -r %s series && echo '{\"n_decoder_layers\": 1, \"num_experts\": 2, \"k\": 1, \"n_head\": 2, \"seq_max_len\": 64, \"seq_stride\": 64, "
+                        "\"hidden_size\": \"16\", \"confirm\": false, \"measure_steps\": 1, \"threads\": 2}' >small.json", dir, cli_data());
+    CHECK(s->status == 0);
+    CHECK(run_page_with("docs/probe.md", dir, " --config small.json", &downloads) == 4);
+    CHECK(cli("cd %s && test \"$(ls)\" = \"$(printf 'probe.svg\\nseries\\nsmall.json')\"", dir)->status == 0);
 }

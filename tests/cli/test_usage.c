@@ -12,6 +12,7 @@ static const char top[] =
     "  train                train a model on series, with validation, checkpoints and logs\n"
     "  forecast             continue the series of a file with a model\n"
     "  evaluate             forecast series whose continuation is known, and say how far off a model and naive rules are\n"
+    "  probe                find the largest batch that fits, the speed, and what is learned from equally many points, of point-wise and patch tokens side by side\n"
     "  report RUN [RUN...]  show training runs, alone or side by side, as one page of HTML\n"
     "  export MODEL OUT     write a model in the published layout into a new folder\n"
     "  data download        fetch folders of Time-300B from the Hugging Face Hub\n"
@@ -93,8 +94,8 @@ TEST(cli_version)
 TEST(cli_wrong_usage_is_status_2_and_one_line)
 {
     static const struct { const char *args, *says; } wrong[] = {
-        {"trian", "foundationts: unknown verb 'trian', there are: train, forecast, evaluate, report, export, data download, data info, data check, data convert, data synth"},
-        {"predict --model x", "foundationts: unknown verb 'predict', there are: train, forecast, evaluate, report, export, data download, data info, data check, data convert, data synth"},
+        {"trian", "foundationts: unknown verb 'trian', there are: train, forecast, evaluate, probe, report, export, data download, data info, data check, data convert, data synth"},
+        {"predict --model x", "foundationts: unknown verb 'predict', there are: train, forecast, evaluate, probe, report, export, data download, data info, data check, data convert, data synth"},
         {"--batch-size 3 train", "foundationts: --batch-size stands where a verb is expected (see foundationts --help)"},
         {"train --batch-sise 3", "foundationts: unknown option --batch-sise: did you mean --batch-size?"},
         {"train --zzz", "foundationts: unknown option --zzz (see --help)"},

@@ -78,7 +78,7 @@ static int score_as(Bench *k, int cap, int64_t windows, Score *s, Score *naive)
 }
 
 /* Sums over single predictions, of the model and of the last value repeated. */
-typedef struct Plain { const Bench *k; Seg seg; const float *points; double huber[4], abs, sq, naive_abs, naive_sq; int64_t n[4], targets; int windows, segments; } Plain;
+typedef struct Plain { const Bench *k; const ModelConfig *other; Seg seg; const float *points; double huber[4], abs, sq, naive_abs, naive_sq; int64_t n[4], targets; int windows, segments; } Plain;
 
 static double predicted(const Model *m, Mat x, int t, int o)
 {
@@ -100,6 +100,14 @@ static void add_target(Plain *p, int horizon, double pred, double last, double t
     p->targets++;
 }
 
+/* Does a token of this model end at point i of a segment? One after the other, as the specification counts them. */
+static int token_ends(const ModelConfig *c, int i)
+{
+    int end = c->P - 1;
+    while (end < i) end += c->S;
+    return end == i;
+}
+
 /* Hears what comes out of the last norm of one segment. */
 static void add_segment(void *user, int layer, int mixture, const char *stage, Mat x)
 {
@@ -109,6 +117,7 @@ static void add_segment(void *user, int layer, int mixture, const char *stage, M
     if (strcmp(stage, "final")) return;
     for (int t = 0; t < x.rows; t++) {
         int o = 0, next = t * c->S + c->P;
+        if (p->other && !token_ends(p->other, next - 1)) continue;
         for (int h = 0; h < c->nh; h++)
             for (int j = 0; j < c->horizon[h]; j++, o++)
                 if (next + j < p->seg.npt) add_target(p, h, predicted(p->k->m, x, t, o), (double)p->points[next - 1], (double)p->points[next + j]);
@@ -146,10 +155,10 @@ static double aux_of(const Model *m)
 }
 
 /* One window after the other, each piece alone. */
-static int plain_score(const Bench *k, Plain *p, Score *s, Score *naive, Err *e)
+static int plain_score(const Bench *k, const ModelConfig *other, Plain *p, Score *s, Score *naive, Err *e)
 {
     const Stream *st = &k->v.stream;
-    *p = (Plain){.k = k};
+    *p = (Plain){.k = k, .other = other};
     k->m->tap = add_segment;
     k->m->tap_user = p;
     model_eval_begin(k->m);
@@ -174,8 +183,8 @@ static void check_score(Bench *k, int windows)
     Plain p;
     Score s, naive, want, last;
     CHECK(!score_as(k, k->cap, 0, &s, &naive));
-    OK(plain_score(k, &p, &want, &last, &e));
-    CHECK(p.windows == windows && p.segments > p.windows && p.targets > 20 * p.windows);
+    OK(plain_score(k, NULL, &p, &want, &last, &e));
+    CHECK(s.targets == p.targets && naive.targets == p.targets && p.windows == windows && p.segments > p.windows && p.targets > 20 * p.windows);
     CHECK(near(s.pred, want.pred, 1e-7) && near(s.aux, want.aux, 1e-7) && near(s.mae, want.mae, 1e-7) && near(s.mse, want.mse, 1e-7));
     CHECK(near(naive.mae, last.mae, 1e-11) && near(naive.mse, last.mse, 1e-11) && naive.pred == 0 && naive.aux == 0);
     CHECK(s.aux >= 0.9 && s.pred > 0 && s.mae > 0 && !near(s.mae, naive.mae, 1e-3));
@@ -195,6 +204,49 @@ TEST(train_validate_score_is_that_of_every_window)
         check_score(&k, 140);
         bench_close(&k);
     }
+}
+
+/* What two models are scored on is what both predict, and nothing else: counted one by one, with gaps and the last windows of series. */
+TEST(train_validate_of_tokens_that_two_models_share)
+{
+    static const struct { int P, S, other_P, other_S; } row[] = {{1, 1, 8, 8}, {8, 8, 1, 1}, {4, 2, 7, 3}, {2, 5, 4, 2}, {1, 1, 60, 3}};
+    Err e;
+    for (int i = 0; i < 5; i++) {
+        Bench k;
+        Plain p;
+        Score s, naive, want, last;
+        Origins only;
+        ModelConfig both[] = {tiny(row[i].P, row[i].S), tiny(row[i].other_P, row[i].other_S)};
+        OK(bench_open(&k, both[0], STREAM_VAL, "split", &e) || origins_common(&only, both, 2, 65, &e));
+        k.v.only = &only;
+        CHECK(!score_as(&k, k.cap, 0, &s, &naive));
+        OK(plain_score(&k, &both[1], &p, &want, &last, &e));
+        CHECK(p.targets > 500 && s.targets == p.targets && naive.targets == p.targets);
+        CHECK(near(s.pred, want.pred, 1e-6) && near(s.aux, want.aux, 1e-7) && near(s.mae, want.mae, 1e-6) && near(s.mse, want.mse, 1e-6));
+        CHECK(near(naive.mae, last.mae, 1e-11) && near(naive.mse, last.mse, 1e-11));
+        Score cut;
+        CHECK(!score_as(&k, CHUNK - 1 + 64, 0, &cut, NULL) && !memcmp(&cut, &s, sizeof s));
+        bench_close(&k);
+    }
+}
+
+TEST(train_origins_are_where_tokens_of_all_models_end)
+{
+    Err e;
+    Origins o;
+    for (int a = 0; a < 6 * 6 * 6 * 6; a++) {
+        ModelConfig c[] = {tiny(1 + a % 6, 1 + a / 6 % 6), tiny(1 + a / 36 % 6, 1 + a / 216), tiny(2, 1)};
+        int found = 0, wrong = origins_common(&o, c, 3, 65, &e);
+        for (int i = 0; i <= 63; i++) {
+            int all = token_ends(&c[0], i) && token_ends(&c[1], i) && token_ends(&c[2], i);
+            if (all && (wrong || i < o.first || (i - o.first) % o.every)) test_fail(__FILE__, __LINE__, "%d: point %d is missing", a, i);
+            if (!all && !wrong && i >= o.first && (i - o.first) % o.every == 0) test_fail(__FILE__, __LINE__, "%d: point %d is too many", a, i);
+            found += all;
+        }
+        CHECK(!found == (wrong != 0));
+    }
+    CHECK(origins_common(&o, (ModelConfig[]){tiny(4, 2), tiny(5, 2)}, 2, 65, &e) && e.code == FTS_USAGE);
+    TEXT(e.message, "patches of 5 points every 2 and those of the models before it never end at the same point of a window: nothing could be compared");
 }
 
 static int same(const Score *a, const Score *b) { return !memcmp(a, b, sizeof *a); }

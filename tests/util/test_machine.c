@@ -31,6 +31,25 @@ TEST(machine_memory_is_sane)
     CHECK(machine_memory() > (int64_t)16 << 20 && machine_memory() <= all);
 }
 
+/* Others take and give back too, so once in a few times has to be enough. */
+TEST(machine_free_memory_falls_by_what_is_taken)
+{
+    size_t n = (size_t)256 << 20;
+    int fell = 0;
+    if (machine_free_memory() < 4 * (int64_t)n) { test_skip("too little memory is free"); return; }
+    for (int turn = 0; turn < 5 && !fell; turn++) {
+        int64_t own = machine_own_memory(), left = machine_free_memory();
+        char *p = malloc(n);
+        CHECK(p && own > 0 && left <= machine_memory());
+        for (size_t i = 0; i < n; i += 512) *(volatile char *)&p[i] = 1;
+        int64_t more = machine_own_memory() - own, less = left - machine_free_memory();
+        free(p);
+        CHECK(more >= (int64_t)n - (1 << 20) && more < (int64_t)n + (64 << 20));
+        fell = less > (int64_t)n / 2;
+    }
+    CHECK(fell);
+}
+
 TEST(machine_peak_memory_sees_what_was_touched_and_keeps_it)
 {
     size_t n = (size_t)64 << 20;
