@@ -82,6 +82,7 @@ typedef struct Trained {
     double tokens[MAX_STEPS], points[MAX_STEPS], ms[MAX_STEPS];        /* per second; of a step */
     int    n;                            /* steps told, without those left out as warm-up */
     double peak;                         /* bytes: the largest anonymous resident size that was seen */
+    double planned;                      /* bytes that a dry run says it would take */
     double others;                       /* share of the cores that other programs took in the worst run */
 } Trained;
 int  train_watch(const Bench *b, Trained *t, char *const *argv, int warm, Err *e);     /* adds to t; warm: steps to leave out */

@@ -13,7 +13,7 @@ const Size sizes[] = {
     {"base, T = 4096",      "--preset base",          4096, 1,  3,  {0, 1, 3}, OPS_ATTENTION, 0, {0, 0, 0}},
     {"base, patches of 32", "--preset base --patch",  4096, 32, 3,  {0, 1, 3}, OPS_ATTENTION, 0, {0, 0, 0}},
     {"large, T = 512",      "--preset large",         512,  4,  3,  {0, 0, 3}, OPS_ALL,       0, {0, 0, 0}},
-    {"sanity, short series of up to 4096", SANITY,    4096, 32, 6,  {0, 1, 3}, OPS_NONE,      1, {0, 0, 0}},
+    {"sanity, short series of up to 4096", SANITY,    4096, 8,  6,  {0, 1, 3}, OPS_NONE,      1, {0, 0, 0}},
 };
 const int nsizes = (int)(sizeof sizes / sizeof *sizes);
 

@@ -35,7 +35,8 @@ static void add_path(Argv *a, const char *path)
 static const char *data_of(const Bench *b, const Size *s) { return s->ragged ? b->ragged : b->data; }
 static const char *type_name(Dtype t) { return t == F32 ? "fp32" : "bf16"; }
 
-static int run_ours(const Bench *b, const Size *s, Dtype type, Trained *t, Err *e)
+/* more: further options, which may make it a dry run */
+static int run_ours(const Bench *b, const Size *s, Dtype type, const char *more, Trained *t, Err *e)
 {
     char text[512], run[300];
     Argv a = {.n = 0};
@@ -49,6 +50,7 @@ static int run_ours(const Bench *b, const Size *s, Dtype type, Trained *t, Err *
     add_path(&a, run);
     add(&a, s->options);
     add(&a, text);
+    add(&a, more);
     int bad = train_watch(b, t, a.word, WARM, e);
     return dir_remove(run, e) || bad ? -1 : 0;
 }
@@ -95,13 +97,15 @@ static void print_row(const Size *s, Dtype type, const Row *r, const Row *ours, 
 {
     printf("| %s | %s | %s%s%s |", s->name, type_name(type), r->program, *r->setting ? ", " : "", r->setting);
     if (!r->t.n) {
-        printf(" failed | | | | | | | | | |\n");
+        printf(" failed | | | | | | | | | | |\n");
         return;
     }
     printf(" %.0f | %.0f | %.1f | %.0f to %.0f |", r->tokens.median, r->points.median, r->ms.median, r->tokens.low, r->tokens.high);
     if (s->ragged) printf(" | |");                                         /* windows are not full: operations per token vary */
     else printf(" %.0f | %.0f %% |", 1e-9 * flops_per_token(s) * r->tokens.median, 100 * flops_per_token(s) * r->tokens.median / top);
-    printf(" %.0f | %.0f %% |", 1e-6 * r->t.peak, 100 * r->t.others);
+    printf(" %.0f | ", 1e-6 * r->t.peak);
+    if (r == ours) printf("%.0f", 1e-6 * r->t.planned);
+    printf(" | %.0f %% |", 100 * r->t.others);
     if (r == ours) printf(" | |\n");
     else printf(" %.2f | %.0f %% |\n", ours->tokens.median / r->tokens.median, 100 * ours->t.peak / r->t.peak);
 }
@@ -124,7 +128,7 @@ static int measure_pair(const Bench *b, const Size *s, Dtype type, Row *row, int
     *nrow = 1 + tries;
     for (int round = 0; round < s->rounds[b->extent]; round++) {
         progress("%s, %s, round %d of %d", s->name, type_name(type), round + 1, s->rounds[b->extent]);
-        if (run_ours(b, s, type, &row[0].t, e)) return -1;
+        if ((!round && run_ours(b, s, type, "--dry-run", &row[0].t, e)) || run_ours(b, s, type, "", &row[0].t, e)) return -1;
         for (int i = 0; i < tries; i++) {
             Row *r = &row[1 + i];
             r->program = "PyTorch";
@@ -154,10 +158,10 @@ static int measure_size(const Bench *b, const Ceilings *c, const Size *s, Dtype 
 int train_measure(const Bench *b, const Ceilings *c, Err *e)
 {
     printf("\n## Training\n\nMedians over the steps of all runs, the first %d (PyTorch: %d) of each run left out; programs run in turn. GFLOP/s: 6 for each active parameter and token, attention on top."
-           " Peak: the largest anonymous memory. Others: the most that other programs took of the cores in a run.%s\n\n", WARM, WARM_TORCH,
+           " Peak: the largest anonymous memory; planned: what a dry run says, for full windows. Others: the most that other programs took of the cores in a run.%s\n\n", WARM, WARM_TORCH,
            *b->python ? "" : " No PyTorch beside it: FTS_BENCH_PYTHON names no Python that has it.");
-    printf("| size | | program | tokens/s | points/s | step ms | tokens/s from, to | GFLOP/s | of the ceiling | peak MB | others | times PyTorch | of its memory |\n");
-    printf("|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
+    printf("| size | | program | tokens/s | points/s | step ms | tokens/s from, to | GFLOP/s | of the ceiling | peak MB | planned | others | times PyTorch | of its memory |\n");
+    printf("|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
     for (int i = 0; i < nsizes; i++)
         for (Dtype type = F32; type <= (use_bf16() ? BF16 : F32); type++)
             if (size_wanted(b, &sizes[i]) && measure_size(b, c, &sizes[i], type, e)) return -1;
@@ -177,7 +181,7 @@ static int grow(const Bench *b, const Size *of, Dtype type, Err *e)
             Size s = *of;
             s.batch = b->extent == SMOKE ? 1 + i : batch[i];
             progress("%s, %s, batch %d", s.name, type_name(type), s.batch);
-            bad = run_ours(b, &s, type, &t[i], e);
+            bad = run_ours(b, &s, type, "", &t[i], e);
         }
     printf("| %s | %s |", of->name, type_name(type));
     double base = 0;
