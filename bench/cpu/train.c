@@ -112,47 +112,55 @@ static void print_row(const Size *s, Dtype type, const Row *r, const Row *ours, 
 
 enum { SETTINGS = 2 };
 
-/* Which settings PyTorch tries: all in the first round, then only the fastest. Padding to the longest window of the batch is one where windows are short. */
-static int settings_of(const Bench *b, const Size *s, const char *setting[SETTINGS])
+/* PyTorch's settings, the best guess first. Full runs try all in the first round and go on with the fastest; the others take the second only if the
+ * first fails, as compiling does without a C++ compiler. Where windows are short, padding to the longest one of a batch is the other setting. */
+static void settings_of(const Bench *b, const Size *s, const char *setting[SETTINGS])
 {
-    setting[0] = s->ragged ? "compile" : b->extent == SMOKE ? "" : "compile";
+    setting[0] = b->extent == SMOKE ? "" : "compile";
     setting[1] = s->ragged ? "compile longest" : "";
-    return b->extent == FULL ? SETTINGS : 1;
 }
 
-static int measure_pair(const Bench *b, const Size *s, Dtype type, Row *row, int *nrow, Err *e)
+static int wanted(const Bench *b, const Size *s, const Row *torch, int i, int round, int best)
+{
+    if (!round) return b->extent == FULL || !i || !torch[0].t.n;
+    return torch[i].t.n && (i == best || s->ragged);
+}
+
+/* A program that fails, for want of memory say, has a row without numbers. */
+static void took(int bad, const Err *e) { if (bad) progress("%s", e->message); }
+
+static void round_of(const Bench *b, const Size *s, Dtype type, int round, Row *row, int *best)
 {
     const char *setting[SETTINGS];
-    int tries = *b->python ? settings_of(b, s, setting) : 0, best = 0;
+    Row *torch = row + 1;
+    Err e;
+    progress("%s, %s, round %d of %d", s->name, type_name(type), round + 1, s->rounds[b->extent]);
     row[0].program = "foundationts";
-    *nrow = 1 + tries;
-    for (int round = 0; round < s->rounds[b->extent]; round++) {
-        progress("%s, %s, round %d of %d", s->name, type_name(type), round + 1, s->rounds[b->extent]);
-        if ((!round && run_ours(b, s, type, "--dry-run", &row[0].t, e)) || run_ours(b, s, type, "", &row[0].t, e)) return -1;
-        for (int i = 0; i < tries; i++) {
-            Row *r = &row[1 + i];
-            r->program = "PyTorch";
-            snprintf(r->setting, sizeof r->setting, "%s", *setting[i] ? setting[i] : "eager");
-            int wanted = !round || ((i == best || s->ragged) && r->t.n);
-            if (wanted && run_torch(b, s, type, setting[i], &r->t, e)) progress("%s", e->message);       /* out of memory, say: a row without numbers */
-            summarise(r);
-            if (!round && r->t.n && (!row[1 + best].t.n || r->ms.median < row[1 + best].ms.median)) best = i;
-        }
-    }
+    if (!round) took(run_ours(b, s, type, "--dry-run", &row[0].t, &e), &e);
+    took(run_ours(b, s, type, "", &row[0].t, &e), &e);
     summarise(&row[0]);
-    return 0;
+    settings_of(b, s, setting);
+    for (int i = 0; i < (*b->python ? SETTINGS : 0); i++) {
+        if (!wanted(b, s, torch, i, round, *best)) continue;
+        torch[i].program = "PyTorch";
+        snprintf(torch[i].setting, sizeof torch[i].setting, "%s", *setting[i] ? setting[i] : "eager");
+        took(run_torch(b, s, type, setting[i], &torch[i].t, &e), &e);
+        summarise(&torch[i]);
+        if (!round && torch[i].t.n && (!torch[*best].t.n || torch[i].ms.median < torch[*best].ms.median)) *best = i;
+    }
 }
 
 static int measure_size(const Bench *b, const Ceilings *c, const Size *s, Dtype type, Err *e)
 {
-    int nrow = 0;
+    int best = 0;
     Row *row = calloc(1 + SETTINGS, sizeof *row);
     if (!row) return err_nomem(e, sizeof *row, "steps");
-    int bad = measure_pair(b, s, type, row, &nrow, e);
-    for (int i = 0; i < nrow && !bad; i++) print_row(s, type, &row[i], &row[0], ceiling_flops(c, type, ALL));
+    for (int round = 0; round < s->rounds[b->extent]; round++) round_of(b, s, type, round, row, &best);
+    for (int i = 0; i <= SETTINGS; i++)
+        if (row[i].program) print_row(s, type, &row[i], &row[0], ceiling_flops(c, type, ALL));
     fflush(stdout);
     free(row);
-    return bad;
+    return 0;
 }
 
 int train_measure(const Bench *b, const Ceilings *c, Err *e)
