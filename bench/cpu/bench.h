@@ -64,7 +64,7 @@ typedef struct Size {
     int steps, rounds[3];                /* of a run; runs of each program, by Extent: 0 for not at all */
     OpsOf ops;                           /* those that another size does not measure already */
     int ragged;                          /* on short series, which a batch with padding fills up */
-    int  grows[3];                       /* by Extent: is the time of a step measured against its tokens? */
+    int    grows[3];                     /* by Extent: runs for each batch size, to see how the time of a step grows; 0 for not at all */
 } Size;
 extern const Size sizes[];
 extern const int nsizes;

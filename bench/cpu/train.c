@@ -183,7 +183,7 @@ static int grow(const Bench *b, const Size *of, Dtype type, Err *e)
     static const int batch[BATCHES] = {8, 16, 32, 64};
     Trained *t = calloc(BATCHES, sizeof *t);
     if (!t) return err_nomem(e, sizeof *t, "steps");
-    int bad = 0, rounds = of->rounds[b->extent];
+    int bad = 0, rounds = of->grows[b->extent];
     for (int round = 0; round < rounds && !bad; round++)
         for (int i = 0; i < BATCHES && !bad; i++) {
             Size s = *of;
@@ -206,7 +206,7 @@ static int grow(const Bench *b, const Size *of, Dtype type, Err *e)
 int growth_measure(const Bench *b, Err *e)
 {
     printf("\n## Step time against tokens\n\nMilliseconds a window of the batch, and the distance from the smallest batch: 0 %% is linear.\n\n");
-    printf("| size | | batch 8 | 16 | 32 | 64 |\n|---|---|---:|---:|---:|---:|\n");
+    printf("| size | | batch %s |\n|---|---|---:|---:|---:|---:|\n", b->extent == SMOKE ? "1 | 2 | 3 | 4" : "8 | 16 | 32 | 64");
     for (int i = 0; i < nsizes; i++)
         for (Dtype type = F32; type <= (use_bf16() ? BF16 : F32); type++)
             if (size_wanted(b, &sizes[i]) && sizes[i].grows[b->extent] && grow(b, &sizes[i], type, e)) return -1;
