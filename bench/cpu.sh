@@ -18,7 +18,7 @@ for word in "$@"; do
     esac
 done
 [ -n "${BUILD:-}" ] || make -s all bench-cpu >&2
-build=${BUILD:-build/${CC:-cc}}
+build=${BUILD:-build/$(basename "${CC:-cc}")}
 program=$build/foundationts
 python=${FTS_BENCH_PYTHON:-}
 if [ -n "$python" ] && ! torch=$("$python" -c 'import torch, numpy; print(torch.__version__)' 2>/dev/null); then
@@ -50,7 +50,7 @@ cat <<TEXT
 # CPU: what the machine can do, ops, training ($(date -u +%Y-%m-%d))
 
 $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) cores ($(uname -m)), $(awk '/MemTotal/ { printf "%.0f GB", $2 / 1e6 }' /proc/meminfo), Linux $(uname -r);
-$(${CC:-cc} --version | head -1); $("$program" --version | tr '\n' ' ')
+$(${CC:-cc} --version | head -1); $("$program" --version | tr '\n' ' ')$(git rev-parse --short HEAD 2>/dev/null)
 ${torch:+PyTorch $torch, its losses equal ours from one checkpoint on one batch.}
 
     bench/cpu.sh $*

@@ -2,7 +2,7 @@
 """train_torch.py - the same training by a PyTorch program, to compare speed with: fused AdamW, flash attention, sorted experts.
 
     train_torch.py run CONFIG DATA BATCH POINTS STEPS SETTING...    a line a step, as foundationts train prints it
-    train_torch.py check PROGRAM                                    both from one checkpoint on one batch: equal losses?
+    train_torch.py check PROGRAM                                    both from one checkpoint, on one batch: equal losses?
 
 CONFIG: a folder with config.json, and model.safetensors (F32) or none: random weights. DATA: a folder that `data synth` wrote, or several below it.
 SETTING: threads=N, bf16 (autocast, else fp32), compile (the parts that are not a plain product), longest (windows are padded to the longest
@@ -195,27 +195,36 @@ def run(folder, data, size, points, steps, *settings):
         print("step=%d loss=%.4f toks/s=%.0f points/s=%.0f step_ms=%.1f" % (step + 1, loss, tokens / spent, int(length.sum()) / spent, 1e3 * spent), flush=True)
 
 
+def put_data(folder, lengths):
+    """Random walks, in the layout of `data synth`."""
+    rng = np.random.default_rng(1)
+    os.mkdir(folder)
+    np.concatenate([rng.standard_normal(n).cumsum().astype(np.float32) for n in lengths]).tofile(folder + "/data-1-of-1.bin")
+    scales = [{"offset": sum(lengths[:i]), "length": n} for i, n in enumerate(lengths)]
+    json.dump({"num_sequences": len(lengths), "dtype": "float32", "files": {"data-1-of-1.bin": sum(lengths)}, "scales": scales}, open(folder + "/meta.json", "w"))
+
+
+def losses(program, dir, options, steps):
+    """Of foundationts and of PyTorch, from one checkpoint; a step is all the data."""
+    train = [program, "train", "--dataset-path", dir + "/data", "--hidden-size", "32", "--n-decoder-layers", "2", "--num-experts", "4", "--k", "2", "--n-head", "2",
+             "--seq-max-len", "128", "--seq-stride", "128", "--batch-size", "64", "--val-split", "0", "--no-bf16", "--no-tensorboard", "--log-every", "1"] + options
+    run, start = dir + "/run" + "".join(options), dir + "/first" + "".join(options)
+    subprocess.run(train + ["--checkpoint-dir", start, "--steps-per-epoch", "1"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(train + ["--checkpoint-dir", run, "--init-from", start + "/latest", "--steps-per-epoch", str(steps), "--warmup-steps", "0", "--min-learning-rate", str(LEARNING_RATE)],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    model, (points, length) = Trained(start + "/latest"), batch(windows(dir + "/data", 128), 129)
+    return [x["loss"] for x in map(json.loads, open(run + "/log.jsonl")) if "loss" in x], [model.step(points, length)[0] for _ in range(steps)]
+
+
 def check(program, steps=4):
-    """A tiny model and a batch of windows of every length up to the longest; a step is all of it."""
+    """Tiny models, windows of every length up to the longest. Several steps: gradients and the update must agree as well."""
     with tempfile.TemporaryDirectory() as dir:
-        rng, lengths = np.random.default_rng(1), [2, 3, 17, 66, 100, 129, 129]
-        os.mkdir(dir + "/data")
-        np.concatenate([rng.standard_normal(n).cumsum().astype(np.float32) for n in lengths]).tofile(dir + "/data/data-1-of-1.bin")
-        scales = [{"offset": sum(lengths[:i]), "length": n} for i, n in enumerate(lengths)]
-        json.dump({"num_sequences": len(lengths), "dtype": "float32", "files": {"data-1-of-1.bin": sum(lengths)}, "scales": scales}, open(dir + "/data/meta.json", "w"))
-        train = [program, "train", "--dataset-path", dir + "/data", "--hidden-size", "32", "--n-decoder-layers", "2", "--num-experts", "4", "--k", "2", "--n-head", "2",
-                 "--seq-max-len", "128", "--seq-stride", "128", "--batch-size", "64", "--val-split", "0", "--no-bf16", "--no-tensorboard", "--log-every", "1"]
-        subprocess.run(train + ["--checkpoint-dir", dir + "/first", "--steps-per-epoch", "1"], check=True, capture_output=True)
-        start = dir + "/first/latest"
-        subprocess.run(train + ["--checkpoint-dir", dir + "/run", "--init-from", start, "--steps-per-epoch", str(steps), "--warmup-steps", "0", "--min-learning-rate", str(LEARNING_RATE)],
-                       check=True, capture_output=True)
-        want = [x["loss"] for x in map(json.loads, open(dir + "/run/log.jsonl")) if "loss" in x]
-        model = Trained(start)
-        got = [model.step(*batch(windows(dir + "/data", 128), 129))[0] for _ in range(steps)]
-    for a, b in zip(want, got):
-        print("foundationts %.6f PyTorch %.6f" % (a, b))
-    if len(want) != steps or max(abs(a - b) for a, b in zip(want, got)) > 1e-4 * max(want):
-        sys.exit("train_torch: the losses differ")
+        put_data(dir + "/data", [2, 3, 17, 66, 100, 129, 129])
+        for options in [], ["--patch", "--patch-len", "8", "--patch-stride", "4"]:
+            want, got = losses(program, dir, options, steps)
+            print(" ".join(options) or "one token a point", "foundationts", want, "PyTorch", got)
+            if len(want) != steps or max(abs(a - b) for a, b in zip(want, got)) > 1e-4 * max(want):
+                sys.exit("train_torch: the losses differ")
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ typedef struct Size {
     int steps, rounds[3];                /* of a run; runs of each program, by Extent: 0 for not at all */
     OpsOf ops;                           /* those that another size does not measure already */
     int ragged;                          /* on short series, which a batch with padding fills up */
-    int  grows[3];                       /* by Extent: is the time of a step measured against its tokens? */
+    int    grows[3];                     /* by Extent: runs for each batch size, to see how the time of a step grows; 0 for not at all */
 } Size;
 extern const Size sizes[];
 extern const int nsizes;
@@ -82,6 +82,7 @@ typedef struct Trained {
     double tokens[MAX_STEPS], points[MAX_STEPS], ms[MAX_STEPS];        /* per second; of a step */
     int    n;                            /* steps told, without those left out as warm-up */
     double peak;                         /* bytes: the largest anonymous resident size that was seen */
+    double planned;                      /* bytes that a dry run says it would take */
     double others;                       /* share of the cores that other programs took in the worst run */
 } Trained;
 int  train_watch(const Bench *b, Trained *t, char *const *argv, int warm, Err *e);     /* adds to t; warm: steps to leave out */

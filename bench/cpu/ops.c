@@ -26,7 +26,7 @@ static double sample(const Layer *l, const OpRow *op, Backend *b, Times *t, int 
     return spent / n;
 }
 
-static void print_row(const Ceilings *c, const OpRow *op, Times *t, Dtype type, int rounds)
+static void print_row(const Ceilings *c, const OpRow *op, Times *t, Dtype type, int rounds, double sum[2])
 {
     Sample one = sample_of(t->x[ONE], rounds), all = sample_of(t->x[ALL], rounds);
     int product = t->cost.flops > 0;
@@ -36,6 +36,8 @@ static void print_row(const Ceilings *c, const OpRow *op, Times *t, Dtype type, 
     printf("| %s | %.1f %s | %.3f | %.3f | %.2f | %.1f | %.0f %% | %.0f %% | %.0f %% |\n", op->name, 1e-6 * work, product ? "MFLOP" : "MB", 1e3 * one.median,
            1e3 * all.median, one.median / all.median, 1e-9 * work / all.median, 100 * work / one.median / top[ONE], 100 * work / all.median / top[ALL],
            100 * (all.high - all.low) / all.median);
+    sum[ONE] += one.median;
+    sum[ALL] += all.median;
 }
 
 static void measure(const Bench *b, const Ceilings *c, const Size *s, const Layer *l, Dtype type)
@@ -49,8 +51,10 @@ static void measure(const Bench *b, const Ceilings *c, const Size *s, const Laye
                 double x = sample(l, &op_rows[i], l->b[many], &t[i], many, effort[b->extent].seconds);
                 if (round >= 0) t[i].x[many][round] = x;
             }
+    double sum[2] = {0, 0};
     for (int i = 0; i < nop_rows; i++)
-        if (s->ops != OPS_ATTENTION || op_rows[i].attention) print_row(c, &op_rows[i], &t[i], type, rounds);
+        if (s->ops != OPS_ATTENTION || op_rows[i].attention) print_row(c, &op_rows[i], &t[i], type, rounds, sum);
+    printf("| sum | | %.3f | %.3f | %.2f | | | | |\n", 1e3 * sum[ONE], 1e3 * sum[ALL], sum[ONE] / sum[ALL]);
     fflush(stdout);
 }
 

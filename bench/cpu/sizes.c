@@ -8,12 +8,12 @@
 const Size sizes[] = {
     /* name                 options                   C     batch steps rounds   ops            ragged grows */
     {"smoke",               SMALL,                    32,   2,  2,  {1, 0, 0}, OPS_ALL,       0, {1, 0, 0}},
-    {"sanity",              SANITY,                   512,  32, 16, {0, 2, 5}, OPS_ALL,       0, {0, 1, 1}},
-    {"base, T = 512",       "--preset base",          512,  8,  4,  {0, 2, 3}, OPS_ALL,       0, {0, 0, 1}},
-    {"base, T = 4096",      "--preset base",          4096, 1,  3,  {0, 1, 3}, OPS_ATTENTION, 0, {0, 0, 0}},
-    {"base, patches of 32", "--preset base --patch",  4096, 32, 3,  {0, 1, 3}, OPS_ATTENTION, 0, {0, 0, 0}},
-    {"large, T = 512",      "--preset large",         512,  4,  3,  {0, 0, 3}, OPS_ALL,       0, {0, 0, 0}},
-    {"sanity, short series of up to 4096", SANITY,    4096, 32, 6,  {0, 1, 3}, OPS_NONE,      1, {0, 0, 0}},
+    {"sanity",              SANITY,                   512,  32, 16, {0, 2, 5}, OPS_ALL,       0, {0, 1, 3}},
+    {"base, T = 512",       "--preset base",          512,  8,  2,  {0, 2, 5}, OPS_ALL,       0, {0, 0, 2}},
+    {"base, T = 4096",      "--preset base",          4096, 1,  2,  {0, 1, 5}, OPS_ATTENTION, 0, {0, 0, 0}},
+    {"base, patches of 32", "--preset base --patch",  4096, 32, 2,  {0, 1, 5}, OPS_ATTENTION, 0, {0, 0, 0}},
+    {"large, T = 512",      "--preset large",         512,  4,  2,  {0, 0, 3}, OPS_ALL,       0, {0, 0, 0}},
+    {"sanity, short series of up to 4096", SANITY,    4096, 8,  6,  {0, 1, 3}, OPS_NONE,      1, {0, 0, 0}},
 };
 const int nsizes = (int)(sizeof sizes / sizeof *sizes);
 

@@ -35,7 +35,8 @@ static void add_path(Argv *a, const char *path)
 static const char *data_of(const Bench *b, const Size *s) { return s->ragged ? b->ragged : b->data; }
 static const char *type_name(Dtype t) { return t == F32 ? "fp32" : "bf16"; }
 
-static int run_ours(const Bench *b, const Size *s, Dtype type, Trained *t, Err *e)
+/* more: further options, which may make it a dry run */
+static int run_ours(const Bench *b, const Size *s, Dtype type, const char *more, Trained *t, Err *e)
 {
     char text[512], run[300];
     Argv a = {.n = 0};
@@ -49,6 +50,7 @@ static int run_ours(const Bench *b, const Size *s, Dtype type, Trained *t, Err *
     add_path(&a, run);
     add(&a, s->options);
     add(&a, text);
+    add(&a, more);
     int bad = train_watch(b, t, a.word, WARM, e);
     return dir_remove(run, e) || bad ? -1 : 0;
 }
@@ -95,69 +97,79 @@ static void print_row(const Size *s, Dtype type, const Row *r, const Row *ours, 
 {
     printf("| %s | %s | %s%s%s |", s->name, type_name(type), r->program, *r->setting ? ", " : "", r->setting);
     if (!r->t.n) {
-        printf(" failed | | | | | | | | | |\n");
+        printf(" failed | | | | | | | | | | |\n");
         return;
     }
     printf(" %.0f | %.0f | %.1f | %.0f to %.0f |", r->tokens.median, r->points.median, r->ms.median, r->tokens.low, r->tokens.high);
     if (s->ragged) printf(" | |");                                         /* windows are not full: operations per token vary */
     else printf(" %.0f | %.0f %% |", 1e-9 * flops_per_token(s) * r->tokens.median, 100 * flops_per_token(s) * r->tokens.median / top);
-    printf(" %.0f | %.0f %% |", 1e-6 * r->t.peak, 100 * r->t.others);
+    printf(" %.0f | ", 1e-6 * r->t.peak);
+    if (r == ours) printf("%.0f", 1e-6 * r->t.planned);
+    printf(" | %.0f %% |", 100 * r->t.others);
     if (r == ours) printf(" | |\n");
     else printf(" %.2f | %.0f %% |\n", ours->tokens.median / r->tokens.median, 100 * ours->t.peak / r->t.peak);
 }
 
 enum { SETTINGS = 2 };
 
-/* Which settings PyTorch tries: all in the first round, then only the fastest. Padding to the longest window of the batch is one where windows are short. */
-static int settings_of(const Bench *b, const Size *s, const char *setting[SETTINGS])
+/* PyTorch's settings, the best guess first. Full runs try all in the first round and go on with the fastest; the others take the second only if the
+ * first fails, as compiling does without a C++ compiler. Where windows are short, padding to the longest one of a batch is the other setting. */
+static void settings_of(const Bench *b, const Size *s, const char *setting[SETTINGS])
 {
-    setting[0] = s->ragged ? "compile" : b->extent == SMOKE ? "" : "compile";
+    setting[0] = b->extent == SMOKE ? "" : "compile";
     setting[1] = s->ragged ? "compile longest" : "";
-    return b->extent == FULL ? SETTINGS : 1;
 }
 
-static int measure_pair(const Bench *b, const Size *s, Dtype type, Row *row, int *nrow, Err *e)
+static int wanted(const Bench *b, const Size *s, const Row *torch, int i, int round, int best)
+{
+    if (!round) return b->extent == FULL || !i || !torch[0].t.n;
+    return torch[i].t.n && (i == best || s->ragged);
+}
+
+/* A program that fails, for want of memory say, has a row without numbers. */
+static void took(int bad, const Err *e) { if (bad) progress("%s", e->message); }
+
+static void round_of(const Bench *b, const Size *s, Dtype type, int round, Row *row, int *best)
 {
     const char *setting[SETTINGS];
-    int tries = *b->python ? settings_of(b, s, setting) : 0, best = 0;
+    Row *torch = row + 1;
+    Err e;
+    progress("%s, %s, round %d of %d", s->name, type_name(type), round + 1, s->rounds[b->extent]);
     row[0].program = "foundationts";
-    *nrow = 1 + tries;
-    for (int round = 0; round < s->rounds[b->extent]; round++) {
-        progress("%s, %s, round %d of %d", s->name, type_name(type), round + 1, s->rounds[b->extent]);
-        if (run_ours(b, s, type, &row[0].t, e)) return -1;
-        for (int i = 0; i < tries; i++) {
-            Row *r = &row[1 + i];
-            r->program = "PyTorch";
-            snprintf(r->setting, sizeof r->setting, "%s", *setting[i] ? setting[i] : "eager");
-            int wanted = !round || ((i == best || s->ragged) && r->t.n);
-            if (wanted && run_torch(b, s, type, setting[i], &r->t, e)) progress("%s", e->message);       /* out of memory, say: a row without numbers */
-            summarise(r);
-            if (!round && r->t.n && (!row[1 + best].t.n || r->ms.median < row[1 + best].ms.median)) best = i;
-        }
-    }
+    if (!round) took(run_ours(b, s, type, "--dry-run", &row[0].t, &e), &e);
+    took(run_ours(b, s, type, "", &row[0].t, &e), &e);
     summarise(&row[0]);
-    return 0;
+    settings_of(b, s, setting);
+    for (int i = 0; i < (*b->python ? SETTINGS : 0); i++) {
+        if (!wanted(b, s, torch, i, round, *best)) continue;
+        torch[i].program = "PyTorch";
+        snprintf(torch[i].setting, sizeof torch[i].setting, "%s", *setting[i] ? setting[i] : "eager");
+        took(run_torch(b, s, type, setting[i], &torch[i].t, &e), &e);
+        summarise(&torch[i]);
+        if (!round && torch[i].t.n && (!torch[*best].t.n || torch[i].ms.median < torch[*best].ms.median)) *best = i;
+    }
 }
 
 static int measure_size(const Bench *b, const Ceilings *c, const Size *s, Dtype type, Err *e)
 {
-    int nrow = 0;
+    int best = 0;
     Row *row = calloc(1 + SETTINGS, sizeof *row);
     if (!row) return err_nomem(e, sizeof *row, "steps");
-    int bad = measure_pair(b, s, type, row, &nrow, e);
-    for (int i = 0; i < nrow && !bad; i++) print_row(s, type, &row[i], &row[0], ceiling_flops(c, type, ALL));
+    for (int round = 0; round < s->rounds[b->extent]; round++) round_of(b, s, type, round, row, &best);
+    for (int i = 0; i <= SETTINGS; i++)
+        if (row[i].program) print_row(s, type, &row[i], &row[0], ceiling_flops(c, type, ALL));
     fflush(stdout);
     free(row);
-    return bad;
+    return 0;
 }
 
 int train_measure(const Bench *b, const Ceilings *c, Err *e)
 {
     printf("\n## Training\n\nMedians over the steps of all runs, the first %d (PyTorch: %d) of each run left out; programs run in turn. GFLOP/s: 6 for each active parameter and token, attention on top."
-           " Peak: the largest anonymous memory. Others: the most that other programs took of the cores in a run.%s\n\n", WARM, WARM_TORCH,
+           " Peak: the largest anonymous memory; planned: what a dry run says, for full windows. Others: the most that other programs took of the cores in a run.%s\n\n", WARM, WARM_TORCH,
            *b->python ? "" : " No PyTorch beside it: FTS_BENCH_PYTHON names no Python that has it.");
-    printf("| size | | program | tokens/s | points/s | step ms | tokens/s from, to | GFLOP/s | of the ceiling | peak MB | others | times PyTorch | of its memory |\n");
-    printf("|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
+    printf("| size | | program | tokens/s | points/s | step ms | tokens/s from, to | GFLOP/s | of the ceiling | peak MB | planned | others | times PyTorch | of its memory |\n");
+    printf("|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
     for (int i = 0; i < nsizes; i++)
         for (Dtype type = F32; type <= (use_bf16() ? BF16 : F32); type++)
             if (size_wanted(b, &sizes[i]) && measure_size(b, c, &sizes[i], type, e)) return -1;
@@ -171,13 +183,13 @@ static int grow(const Bench *b, const Size *of, Dtype type, Err *e)
     static const int batch[BATCHES] = {8, 16, 32, 64};
     Trained *t = calloc(BATCHES, sizeof *t);
     if (!t) return err_nomem(e, sizeof *t, "steps");
-    int bad = 0, rounds = of->rounds[b->extent];
+    int bad = 0, rounds = of->grows[b->extent];
     for (int round = 0; round < rounds && !bad; round++)
         for (int i = 0; i < BATCHES && !bad; i++) {
             Size s = *of;
             s.batch = b->extent == SMOKE ? 1 + i : batch[i];
             progress("%s, %s, batch %d", s.name, type_name(type), s.batch);
-            bad = run_ours(b, &s, type, &t[i], e);
+            bad = run_ours(b, &s, type, "", &t[i], e);
         }
     printf("| %s | %s |", of->name, type_name(type));
     double base = 0;
@@ -194,7 +206,7 @@ static int grow(const Bench *b, const Size *of, Dtype type, Err *e)
 int growth_measure(const Bench *b, Err *e)
 {
     printf("\n## Step time against tokens\n\nMilliseconds a window of the batch, and the distance from the smallest batch: 0 %% is linear.\n\n");
-    printf("| size | | batch 8 | 16 | 32 | 64 |\n|---|---|---:|---:|---:|---:|\n");
+    printf("| size | | batch %s |\n|---|---|---:|---:|---:|---:|\n", b->extent == SMOKE ? "1 | 2 | 3 | 4" : "8 | 16 | 32 | 64");
     for (int i = 0; i < nsizes; i++)
         for (Dtype type = F32; type <= (use_bf16() ? BF16 : F32); type++)
             if (size_wanted(b, &sizes[i]) && sizes[i].grows[b->extent] && grow(b, &sizes[i], type, e)) return -1;

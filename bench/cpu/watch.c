@@ -44,6 +44,7 @@ static double field(const char *line, const char *key)
 
 static void take_line(Trained *t, const char *line, int warm)
 {
+    if (!strncmp(line, "total ", 6)) t->planned = field(line + strspn(line, "total "), "");
     if (strncmp(line, "step=", 5) || field(line, "step=") <= warm || t->n == MAX_STEPS) return;
     t->tokens[t->n] = field(line, "toks/s=");
     t->points[t->n] = field(line, "points/s=");
@@ -114,7 +115,7 @@ int train_watch(const Bench *b, Trained *t, char *const *argv, int warm, Err *e)
     double used = (double)(own.ru_utime.tv_sec + own.ru_stime.tv_sec) + 1e-6 * (double)(own.ru_utime.tv_usec + own.ru_stime.tv_usec);
     double others = (cpu_busy() - busy - used) / (machine_seconds() - began) / b->threads;
     if (others > t->others) t->others = others;
-    if (!WIFEXITED(status) || WEXITSTATUS(status) || t->n == before) {
+    if (!WIFEXITED(status) || WEXITSTATUS(status) || (t->n == before && !(t->planned > 0))) {
         last_line(errors, said, sizeof said);
         return err_set(e, FTS_IO, "%s %s: failed or told no steps: %s", argv[0], argv[1], said);
     }
