@@ -62,6 +62,27 @@ TEST(amx_tiles_in_plain_c_round_as_documented)
     CHECK(isnan(dot_of(&t, 0, 0)));
 }
 
+/* The left side down, the right side up by 2^60: the same numbers, by the way that rounds one by one. */
+TEST(amx_tiles_in_plain_c_have_one_result_for_both_ways)
+{
+    Rig r;
+    Tiles t;
+    float c[2][16][16];
+    rig_open(&r, (const int[]){1, 0, -1}, 1, 1, BF16, 0);
+    float *x = rig_floats(&r, 1024, 0, 1), *y = rig_floats(&r, 1024, 0, 1);
+    for (int i = 0; i < 2; i++) {
+        tiles_open(&t);
+        for (int k = 0; k < 256; k++) {
+            set_pair(&t, 1, k / 16, k % 16, x[2 * k] * (i ? 0x1p-60f : 1), x[2 * k + 1] * (i ? 0x1p-60f : 1));
+            set_pair(&t, 2, k / 16, k % 16, y[2 * k] * (i ? 0x1p60f : 1), y[2 * k + 1] * (i ? 0x1p60f : 1));
+        }
+        dot_of(&t, 0, 0);
+        tile_store(&t, 0, c[i], TILE_BYTES);
+    }
+    rig_close(&r);
+    CHECK(!memcmp(c[0], c[1], sizeof c[0]) && c[0][0][0] != 0);
+}
+
 /* x (MOST,K), a weight (N,K) or (K,N), and what is added. */
 typedef struct Job {
     Rig r;
