@@ -12,7 +12,6 @@ BUILD    ?= build/$(KIND)
 need = $(if $(shell pkg-config --exists $(1) && echo yes),,$(error $(1) was not found: install $(2), or run script/setup))
 ifeq ($(filter clean check,$(MAKECMDGOALS)),)
 $(if $(shell command -v pkg-config),,$(error pkg-config was not found: install pkg-config, or run script/setup))
-$(call need,openblas,libopenblas-dev)
 $(call need,libcurl,libcurl4-openssl-dev)
 $(call need,libcrypto,libssl-dev)
 $(call need,zlib,zlib1g-dev)
@@ -20,8 +19,6 @@ $(call need,yaml-0.1,libyaml-dev)
 ifdef CUDA
 $(error CUDA=1: there is no CUDA backend in this version, build without it)
 endif
-BLAS_CFLAGS := $(shell pkg-config --cflags openblas)
-BLAS_LIBS   := $(shell pkg-config --libs openblas)
 # The one library that may be missing: without it --plot x.png is an error that says what to install. CAIRO=no builds without.
 CAIRO        ?= $(if $(shell pkg-config --exists cairo && echo yes),yes,no)
 ifeq ($(CAIRO),yes)
@@ -34,7 +31,7 @@ WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-proto
 OPT     ?= -O2
 # No contraction: a product and a sum are fused only where the code says so, or results would differ between compilers.
 CFLAGS  += -std=c11 -D_GNU_SOURCE $(OPT) -g $(WARN) -Iinclude -Isrc -fvisibility=hidden -fPIC -pthread -ffp-contract=off -MMD -MP
-LDLIBS  += $(BLAS_LIBS) $(CAIRO_LIBS) -lcurl -lcrypto -lyaml -lz -lm -pthread
+LDLIBS  += $(CAIRO_LIBS) -lcurl -lcrypto -lyaml -lz -lm -pthread
 ifdef SAN
 CFLAGS  += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
@@ -80,7 +77,6 @@ $(BUILD)/src/kernels/cpu/avx2_%.o: CFLAGS += -mavx2 -mfma -O3
 $(BUILD)/src/kernels/cpu/avx512_%.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -O3
 $(BUILD)/src/kernels/cpu/amx_mm.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mamx-tile -mamx-bf16 -mavx2 -mfma -O3
 $(BUILD)/src/data/synth_kernel.o: CFLAGS += -O3
-$(BUILD)/src/kernels/cpu/blas_%.o: CFLAGS += $(BLAS_CFLAGS)
 $(BUILD)/src/report/canvas_png.o: CFLAGS += $(CAIRO_CFLAGS)
 $(BUILD)/src/report/canvas_png.o: $(BUILD)/cairo
 # Changes only when the answer does, so that a library that was installed later is taken up.

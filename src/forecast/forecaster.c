@@ -49,7 +49,7 @@ int forecaster_open(Forecaster **out, const char *dir, const char *device, int t
     if (!f) return err_nomem(e, sizeof *f, "a forecaster");
     pthread_mutex_init(&f->lock, NULL);
     if (weights_folder(folder, sizeof folder, &f->c, dir, e) || backend_open(&f->b, device, F32, threads, e) || model_open(&f->m, &f->c, f->b, 0, e)
-        || weights_load(f->m, folder, e)) {
+        || weights_map(f->m, folder, e)) {
         forecaster_close(f);
         return -1;
     }

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "kernels/cpu/blas.h"
 #include "kernels/cpu/cpu.h"
 #include "util/machine.h"
 
@@ -88,7 +87,6 @@ int backend_open(Backend **out, const char *device, Dtype dtype, int threads, Er
         free(b);
         return -1;
     }
-    blas_open();
     *out = b;
     return 0;
 }
@@ -127,6 +125,8 @@ void backend_free(Backend *b, void *p, size_t bytes)
     if (p) munmap(p, bytes ? bytes : 1);
 }
 
+int backend_on_host(const Backend *b) { return !strcmp(b->name, "cpu"); }
+
 void backend_upload(Backend *b, void *device, const void *host, size_t bytes) { (void)b; if (bytes) memcpy(device, host, bytes); }
 void backend_download(Backend *b, void *host, const void *device, size_t bytes) { (void)b; if (bytes) memcpy(host, device, bytes); }
 
@@ -159,9 +159,7 @@ int backend_reserve(Backend *b, const Dims *d, Err *e)
 
 int backend_text(char *text, size_t size)
 {
-    char blas[128];
     Err e;
     int tier = choose_tier(F32, &e);
-    blas_text(blas, sizeof blas);
-    return snprintf(text, size, "cpu (%s, %s)", tiers[tier < 0 ? best_tier(F32) : tier].name, blas);
+    return snprintf(text, size, "cpu (%s)", tiers[tier < 0 ? best_tier(F32) : tier].name);
 }

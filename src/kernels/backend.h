@@ -22,10 +22,12 @@ typedef struct Backend Backend;
 
 typedef struct Mat { void *p; int rows, cols, ld; Dtype type; } Mat;    /* row-major, row r at p + r*ld elements; p NULL: absent */
 typedef struct Vec { const float *w; float *dw; int n; } Vec;           /* norm weight or bias (n) and its gradient, fp32; w NULL: absent */
+typedef struct Stored { const void *p; Dtype type; } Stored;             /* a matrix (out, in) as it lies in a mapped file; p NULL: not there */
 typedef struct Weight {              /* y = x W^T; a stack of groups, each (out, in), one behind the other */
     const float *w; float *dw;       /* fp32 master and gradient in checkpoint layout; dw NULL in inference */
     int groups, out, in;
     int full;                        /* 1: fp32 operand in every run (embedding, router, shared gate), else rounded to bf16 in bf16 runs */
+    const Stored *stored;            /* (groups) where they lie instead of at w, in inference on the host; NULL: all at w */
 } Weight;
 
 /* One window: its tokens [tok, +ntok), its points [pt, +npt). With a cache: it goes on behind `past` tokens of a slot, at position past. */
@@ -79,7 +81,11 @@ typedef struct StepSum {             /* device memory; what the host reads once 
     int seg0;                        /* set by the host before each micro-batch: number of its first segment in the step */
     int applied;                     /* set by adamw: 1 updated, 0 not finite and nothing written */
 } StepSum;
-typedef struct Flat { float *p, *g, *m, *v; size_t n; } Flat;           /* parameters, gradients and both moments: equal flat vectors */
+typedef struct Flat {                /* parameters, gradients and both moments: equal flat vectors */
+    float *p, *g, *m, *v;
+    size_t n;
+    const Stored *stored;            /* (entries of the plan) what p leaves to a mapped file; NULL: nothing */
+} Flat;
 typedef struct Range { size_t at, n; } Range;                           /* a run of parameters that is subject to weight decay */
 typedef struct AdamW { float lr, beta1, beta2, eps, decay, max_norm; int64_t step; } AdamW;   /* step from 1, for the bias correction; max_norm 0: no clipping */
 
@@ -113,16 +119,17 @@ int  backend_alloc(Backend *b, size_t bytes, void **p, const char *what, Err *e)
 void backend_free(Backend *b, void *p, size_t bytes);
 void backend_upload(Backend *b, void *device, const void *host, size_t bytes);
 void backend_download(Backend *b, void *host, const void *device, size_t bytes);
+int  backend_on_host(const Backend *b);                                 /* 1: ops read memory of the host as it is, a mapped file too */
 size_t backend_cache_bytes(const KvCache *kv);                          /* what kv->p needs, zeroed or not */
 size_t backend_scratch_bytes(const Backend *b, const Dims *d);          /* the maximum over the ops */
 int  backend_reserve(Backend *b, const Dims *d, Err *e);                /* once, before the first op of that size */
-int  backend_text(char *text, size_t size);                             /* "cpu (avx2, OpenBLAS 0.3.21 Zen)": length as snprintf */
+int  backend_text(char *text, size_t size);                             /* "cpu (avx2)": length as snprintf */
 
 /* Every op has a plain-C body that defines it; a missing one is a link error. */
 #define OP(name, args, call) void ref_##name args;
 #include "kernels/ops.def"
 #undef OP
-void base_override(Ops *o);          /* fp32: products through the BLAS, the rest vectorised for the baseline of the architecture */
+void base_override(Ops *o);          /* fp32: vectorised for the baseline of the architecture */
 void avx2_override(Ops *o);          /* fp32: the same source for AVX2 and FMA */
 void avx512_override(Ops *o);        /* fp32: the same source for AVX-512 F, BW, DQ and VL */
 size_t ref_scratch_bytes(const Dims *d, int threads);

@@ -130,6 +130,8 @@ void model_close(Model *m)
     meter_close(&m->eval, m->b);
     skeleton_close(m);
     free(m->decay);
+    free(m->stored);
+    st_set_close(&m->file);
     free(m);
 }
 

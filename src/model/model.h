@@ -7,6 +7,7 @@
 
 #include "model/config.h"
 #include "model/plan.h"
+#include "model/safetensors.h"
 
 typedef enum { RECOMPUTE_NONE, RECOMPUTE_MLP, RECOMPUTE_LAYER, FORWARD_ONLY } Recompute;      /* FORWARD_ONLY: nothing is kept, and there is no way back */
 
@@ -27,6 +28,8 @@ typedef struct Model {
     Backend *b;                          /* not owned */
     Plan  plan;
     Flat  flat;                          /* owned; g, m, v NULL without training */
+    StSet   file;                        /* owned: mapped weights, and */
+    Stored *stored;                      /* (plan.n) owned: where they lie; NULL: everything is in flat */
     Param embed_g, embed_e, norm, heads;
     Block *block;                        /* (L) */
     Range *decay; int ndecay;

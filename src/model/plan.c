@@ -7,7 +7,7 @@
 
 Param plan_book(Plan *p, int groups, int out, int in, int full)
 {
-    Param t = {p->floats, groups, out, in, full};
+    Param t = {p->floats, groups, out, in, full, p->n};
     size_t n = (size_t)groups * (size_t)out * (size_t)(in ? in : 1);
     p->floats += (n + 15) / 16 * 16;                 /* 64-byte lines */
     return t;
@@ -33,6 +33,7 @@ static void name_rows(Plan *p, const Param *whole, int first_row, int rows, Init
     if (!x) return;
     size_t width = (size_t)(whole->in ? whole->in : 1);
     *x = (Entry){.at = whole->at + (size_t)first_row * width, .rows = rows, .cols = whole->in, .init = init};
+    x->whole = whole->in && !whole->full && rows == whole->out && first_row % whole->out == 0;
     vsnprintf(x->name, sizeof x->name, fmt, ap);
 }
 

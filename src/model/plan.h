@@ -11,12 +11,13 @@
 
 typedef enum { INIT_NORMAL, INIT_ONE, INIT_ZERO } Init;
 
-typedef struct Param { size_t at; int groups, out, in, full; } Param;    /* floats from the start of the flat vector; in 0: a vector of `out` */
+typedef struct Param { size_t at; int groups, out, in, full, entry; } Param;    /* floats from the start of the flat vector; in 0: a vector of `out`; entry: the first of its names */
 
 typedef struct Entry {                   /* one tensor of the checkpoint file */
     char   name[128];
     size_t at;
     int    rows, cols;                   /* cols 0: one dimension */
+    int    whole;                        /* 1: the matrix of a group, which ops know to find in a mapped file, too */
     Init   init;
 } Entry;
 
@@ -36,7 +37,7 @@ void  plan_free(Plan *p);
 
 static inline Weight weight_of(const Flat *f, Param p)
 {
-    return (Weight){f->p + p.at, f->g ? f->g + p.at : NULL, p.groups, p.out, p.in, p.full};
+    return (Weight){f->p + p.at, f->g ? f->g + p.at : NULL, p.groups, p.out, p.in, p.full, f->stored ? f->stored + p.entry : NULL};
 }
 static inline Vec vec_of(const Flat *f, Param p) { return (Vec){f->p + p.at, f->g ? f->g + p.at : NULL, p.out}; }
 

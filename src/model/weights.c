@@ -156,7 +156,15 @@ static void cut_tensor(Load *l, const StTensor *t, float *to)
     for (size_t at = 0; at < n; at += PIECE) l->part[l->n++] = (Part){t, to, at, n - at < PIECE ? n - at : PIECE};
 }
 
-static int load_vector(const Model *m, float *flat, const StSet *w, const char *prefix, Err *e)
+/* Whether ops can use a tensor where it lies. */
+static int usable(const Model *m, const Entry *x, const StTensor *t, Stored *s)
+{
+    *s = (Stored){t->data, strcmp(t->dtype, "BF16") ? F32 : BF16};
+    return x->whole && backend_on_host(m->b) && (s->type == BF16 || !strcmp(t->dtype, "F32")) && (uintptr_t)t->data % dtype_size(s->type) == 0;
+}
+
+/* stored (plan.n): takes what can stay in the file; NULL: everything is copied. */
+static int load_vector(const Model *m, float *flat, const StSet *w, const char *prefix, Stored *stored, Err *e)
 {
     char name[NAME_SIZE];
     int bad = 0;
@@ -168,7 +176,9 @@ static int load_vector(const Model *m, float *flat, const StSet *w, const char *
         snprintf(name, sizeof name, "%s%s", prefix, x->name);
         const StTensor *t = st_set_find(w, name);
         bad = !t ? missing(e, prefix, x->name) : check_tensor(t, x, e);
-        if (!bad) cut_tensor(&l, t, flat + x->at);
+        if (bad || (stored && usable(m, x, t, &stored[i]))) continue;
+        if (stored) stored[i] = (Stored){0};
+        cut_tensor(&l, t, flat + x->at);
     }
     if (!bad) par_for(m->b->par, l.n, load_item, &l);
     free(l.part);
@@ -193,9 +203,19 @@ int weights_load(Model *m, const char *dir, Err *e)
 {
     StSet w;
     if (st_set_open(&w, dir, e)) return -1;
-    int bad = load_vector(m, m->flat.p, &w, "", e) || refuse_others(m, &w, m->plan.n, e) ? err_wrap(e, "%s", dir) : 0;
+    int bad = load_vector(m, m->flat.p, &w, "", NULL, e) || refuse_others(m, &w, m->plan.n, e) ? err_wrap(e, "%s", dir) : 0;
     st_set_close(&w);
     return bad;
+}
+
+int weights_map(Model *m, const char *dir, Err *e)
+{
+    m->stored = calloc((size_t)m->plan.n, sizeof *m->stored);
+    if (!m->stored) return err_nomem(e, (size_t)m->plan.n * sizeof *m->stored, "the places of the weights");
+    if (st_set_open(&m->file, dir, e)) return -1;
+    if (load_vector(m, m->flat.p, &m->file, "", m->stored, e) || refuse_others(m, &m->file, m->plan.n, e)) return err_wrap(e, "%s", dir);
+    m->flat.stored = m->stored;
+    return 0;
 }
 
 static int load_share(Model *m, const St *s, Err *e)
@@ -220,7 +240,7 @@ int moments_load(Model *m, const char *path, Err *e)
     St s;
     if (st_open(&s, path, e)) return -1;
     StSet one = {&s, 1};
-    int bad = load_vector(m, m->flat.m, &one, "m.", e) || load_vector(m, m->flat.v, &one, "v.", e) || load_share(m, &s, e);
+    int bad = load_vector(m, m->flat.m, &one, "m.", NULL, e) || load_vector(m, m->flat.v, &one, "v.", NULL, e) || load_share(m, &s, e);
     st_close(&s);
     return bad ? err_wrap(e, "%s", path) : 0;
 }

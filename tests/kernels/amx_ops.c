@@ -33,7 +33,7 @@ static bf16 *packed(const Weight *w, AmxWay way)
     bf16 *p = memory((size_t)w->groups * each * sizeof *p);
     for (int g = 0; g < w->groups; g++)
         for (int i = 0; i < amx_panels(N); i++)
-            emulated_kernels.pack(p + (size_t)g * each, w->w + (size_t)g * (size_t)w->out * (size_t)w->in, w->out, w->in, way, i);
+            emulated_kernels.pack(p + (size_t)g * each, weight_group(w, g), w->out, w->in, way, i);
     return p;
 }
 
@@ -127,13 +127,13 @@ static void ffn(Backend *b, Mat y, Mat keep, Mat x, const Ffn *w, const Rows *r,
 {
     Op a = {.y = y, .keep = keep, .x = x, .ffn = w, .r = r, .in = in, .each = amx_mlp_bytes(w->gate.out)};
     int D = w->gate.in, F = w->gate.out, groups = w->gate.groups, n = 0;
-    size_t each = 2 * amx_packed_bytes(D, F) / sizeof(bf16), of_group = (size_t)F * (size_t)D;
+    size_t each = 2 * amx_packed_bytes(D, F) / sizeof(bf16);
     a.block = memory((size_t)most_blocks(r->n, groups * in->nchunk) * sizeof *a.block);
     a.packed = memory((size_t)groups * each * sizeof(bf16));
     a.down = packed(&w->down, TO_OUT);
     for (int g = 0; g < groups; g++) {
         for (int i = 0; i < amx_panels(F); i++)
-            emulated_kernels.pack_gate_up(a.packed + (size_t)g * each, w->gate.w + (size_t)g * of_group, w->up.w + (size_t)g * of_group, F, D, i);
+            emulated_kernels.pack_gate_up(a.packed + (size_t)g * each, weight_group(&w->gate, g), weight_group(&w->up, g), F, D, i);
         for (int c = 0, p = g * in->nchunk; c < in->nchunk; c++, p++) {
             int at = r->start ? r->start[p] : in->chunk[c], rows = r->start ? r->count[p] : in->chunk[c + 1] - in->chunk[c];
             n += cut(a.block + n, at, rows, g, 0);

@@ -137,7 +137,7 @@ static bf16 *packed(Job *j, const Weight *w)
 {
     int N = j->way == TO_OUT ? w->out : w->in, K = j->way == TO_OUT ? w->in : w->out;
     bf16 *p = rig_mem(&j->r, amx_packed_bytes(K, N));
-    for (int i = amx_panels(N) - 1; i >= 0; i--) j->k->pack(p, w->w, w->out, w->in, j->way, i);
+    for (int i = amx_panels(N) - 1; i >= 0; i--) j->k->pack(p, weight_group(w, 0), w->out, w->in, j->way, i);
     return p;
 }
 
@@ -254,7 +254,7 @@ static void one_mlp(int D, int F, int n, int with, const AmxKernels *k)
     j.x[0] = x;
     j.w[0] = gate;
     j.w[1] = up;
-    for (int p = amx_panels(F) - 1; p >= 0; p--) k->pack_gate_up(gu, gate.w, up.w, F, D, p);
+    for (int p = amx_panels(F) - 1; p >= 0; p--) k->pack_gate_up(gu, weight_group(&gate, 0), weight_group(&up, 0), F, D, p);
     k->gate_up(hidden, keep, x, gu, work);
     memset(work, 0xff, amx_mlp_bytes(F));
     k->mm(apart, &(AmxTerm){{.m = hidden}, packed_down}, 1, NULL, SET, work);

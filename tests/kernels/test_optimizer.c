@@ -128,7 +128,7 @@ static void adam_open(Adam *k, size_t n, int64_t step, float max_norm)
     *k = (Adam){.steps = 1, .h = {.lr = 0.01f, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f, .decay = 0.1f, .max_norm = max_norm, .step = step}};
     rig_open(&k->r, shapes[0], 1, 1, F32, 0);
     double begun = step > 1;
-    k->f = (Flat){rig_floats(&k->r, n, 0, 1), rig_floats(&k->r, n, 0, 0.1), rig_floats(&k->r, n, 0, 0.02 * begun), rig_floats(&k->r, n, 0, 0.05 * begun), n};
+    k->f = (Flat){.p = rig_floats(&k->r, n, 0, 1), .g = rig_floats(&k->r, n, 0, 0.1), .m = rig_floats(&k->r, n, 0, 0.02 * begun), .v = rig_floats(&k->r, n, 0, 0.05 * begun), .n = n};
     for (size_t i = 0; i < n; i++) k->f.v[i] *= k->f.v[i];
     for (size_t i = 3; i < n; i += 11) k->f.g[i] = i % 2 ? 0 : 1e-21f;
     k->sum = rig_mem(&k->r, sizeof *k->sum);

@@ -32,6 +32,13 @@ static inline float *kv_keys(const KvCache *kv, int layer, int slot, int head)
 }
 static inline float *kv_values(const KvCache *kv, int layer, int slot, int head) { return kv_keys(kv, layer, slot, head) + (size_t)most_padded(kv->cap) * (size_t)kv->d; }
 
+/* The matrix of a group, wherever it lies. */
+static inline Stored weight_group(const Weight *w, int g)
+{
+    if (w->stored && w->stored[g].p) return w->stored[g];
+    return (Stored){w->w + (size_t)g * (size_t)w->out * (size_t)w->in, F32};
+}
+
 /* The first position of any segment: what lies before it is in the cache, rotated already. */
 static inline int first_position(const Input *in)
 {

@@ -8,9 +8,11 @@ static size_t row_of(const Weight *w, int group, int o) { return ((size_t)group 
 /* A row of a weight as an operand. */
 static const float *weight_row(const Backend *b, const Weight *w, int group, int o, float *buf)
 {
-    const float *row = w->w + row_of(w, group, o);
-    if (!rounds(b, w)) return row;
-    for (int i = 0; i < w->in; i++) buf[i] = bf16_round(row[i]);
+    Stored s = weight_group(w, group);
+    size_t at = (size_t)o * (size_t)w->in;
+    if (s.type == F32 && !rounds(b, w)) return (const float *)s.p + at;
+    for (int i = 0; i < w->in; i++)
+        buf[i] = s.type == BF16 ? bf16_to_f32(((const bf16 *)s.p)[at + (size_t)i]) : bf16_round(((const float *)s.p)[at + (size_t)i]);
     return buf;
 }
 

@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-#include "kernels/cpu/blas.h"
 #include "kernels/cpu/cpu.h"
+#include "util/num.h"
 
 #if defined __SSE2__
 #include <immintrin.h>
@@ -112,6 +112,40 @@ INLINE float v_highest(vf x)
     return s[0];
 }
 
+/* The numbers of two vectors in turn: those of their lower halves, and of their upper ones. */
+#if VL == 16
+#define V_LOWER(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define V_UPPER(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#elif VL == 8
+#define V_LOWER(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define V_UPPER(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#else
+#define V_LOWER(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define V_UPPER(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#endif
+
+typedef uint16_t vh_any __attribute__((vector_size(2 * VL), aligned(2), may_alias));
+INLINE vf v_load_bf16(const bf16 *p) { return (vf)(__builtin_convertvector(*(const vh_any *)p, vu) << 16); }
+
+/* Element i of an array of either type. */
+INLINE float f_read(Dtype t, const void *p, size_t i) { return t == F32 ? ((const float *)p)[i] : bf16_to_f32(((const bf16 *)p)[i]); }
+INLINE vf v_read(Dtype t, const void *p, size_t i) { return t == F32 ? v_load((const float *)p + i) : v_load_bf16((const bf16 *)p + i); }
+
+/* VL rows of VL numbers from element `at` on, transposed: every round interleaves row i with row i + VL/2 (Stone's perfect shuffle). */
+INLINE void v_transpose(Dtype t, float *to, size_t ld_to, const void *from, size_t at, size_t ld)
+{
+    vf a[VL], b[VL];
+    for (int i = 0; i < VL; i++) a[i] = v_read(t, from, at + (size_t)i * ld);
+    for (int round = VL; round > 1; round /= 2) {
+        for (int i = 0; i < VL / 2; i++) {
+            b[2 * i] = V_LOWER(a[i], a[i + VL / 2]);
+            b[2 * i + 1] = V_UPPER(a[i], a[i + VL / 2]);
+        }
+        for (int i = 0; i < VL; i++) a[i] = b[i];
+    }
+    for (int i = 0; i < VL; i++) v_store(to + (size_t)i * ld_to, a[i]);
+}
+
 /* 2^(n+f), |f| <= 1/2: a minimax polynomial of degree 6 (relative error 2e-9 before rounding, 8e-8 after) times 2^n.
  * `shifted` is n + 1.5*2^23, whose low bits are n; below 2^-126 the result is 0. */
 INLINE vf v_scale2(vf f, vf shifted)
@@ -153,6 +187,19 @@ INLINE int cut(Block *b, int at, int n, int group, int local)
 {
     int k = 0;
     for (int i = 0; i < n; i += BLOCK) b[k++] = (Block){at + i, imin(BLOCK, n - i), group, local + i};
+    return k;
+}
+/* Rows whose results stand alone may be cut anywhere: so that every thread has some, in whole tiles of a product. */
+INLINE int rows_each(int rows, int threads)
+{
+    int most = 252, per = imax(1, imin(4, rows / (threads * 48)));
+    return imax(24, imin(most, pieces(pieces(rows, threads * per), 12) * 12));
+}
+INLINE int most_parts(int rows, int parts, int threads) { return rows / 252 + 4 * threads + parts; }
+INLINE int cut_rows(Block *b, int at, int n, int group, int each)
+{
+    int k = 0;
+    for (int i = 0; i < n; i += each) b[k++] = (Block){at + i, imin(each, n - i), group, i};
     return k;
 }
 INLINE int cut_chunks(Block *b, const Input *in)
