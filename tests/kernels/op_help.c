@@ -9,7 +9,8 @@
 
 enum { FENCE = 64, CANARY = 0xc5, GARBAGE = 0xff };      /* garbage is NaN in both float formats */
 
-const char *const tier_names[TIERS] = {"ref", "base", "avx2", "avx512", "wide"};
+const char *const tier_names[TIERS] = {"ref", "base", "avx2", "avx512", "wide", "emulated"};
+static int takes(int tier, Dtype type) { return !strcmp(tier_names[tier], "emulated") ? type == BF16 : type == F32 || !tier; }
 
 static const int none[] = {-1}, one[] = {1, 0, -1}, two[] = {2, 0, -1}, ones[] = {1, 1, 1, 0, -1}, prime[] = {17, 0, -1},
     under[] = {100, 155, 0, -1}, block[] = {256, 0, -1}, over[] = {1, 255, 1, 0, -1}, mixed[] = {5, 1, 0, 30, 2, 0, 1, 0, 64, 0, -1},
@@ -224,7 +225,8 @@ static void compare(const Rig *r, const Out *o, const char *tier)
     for (int i = 0; i < o->rows; i++)
         for (int c = 0; c < o->cols; c++) {
             size_t k = (size_t)i * (size_t)o->cols + (size_t)c;
-            double got = value_of(o, o->p, i, c), diff = fabs(got - o->want[k]), tol = op_tolerance(o->u, o->K, o->terms[k], o->kind, o->want[k]);
+            double got = value_of(o, o->p, i, c), diff = fabs(got - o->want[k]);
+            double tol = op_tolerance(o->u, o->K, o->terms[k], o->kind, o->want[k]) + (strcmp(tier, "ref") ? o->steps * o->terms[k] : 0);
             double x = got == o->want[k] ? 0 : diff <= tol ? diff / tol : diff > tol && tol > 0 ? diff / tol : INFINITY;
             if (x > worst) { worst = x; row = i; col = c; }
         }
@@ -317,7 +319,7 @@ void rig_check(Rig *r, Run *run, Formula *formula, void *job)
 {
     formula(job, r);
     for (int t = 0; t < TIERS; t++) {
-        if (t && r->type == BF16) break;
+        if (!takes(t, r->type)) continue;
         Backend *b = tier_open(tier_names[t], r->type, 1, &r->dims);
         if (!b) continue;
         run_whole(r, b, run, job, 0xff);
@@ -337,8 +339,9 @@ Backend *tier_open(const char *tier, Dtype type, int threads, const Dims *d)
     const char *set = getenv("FTS_TIER");
     char before[16] = "";
     if (set) snprintf(before, sizeof before, "%s", set);
-    int wide = !strcmp(tier, "wide");
-    setenv("FTS_TIER", wide ? "base" : tier, 1);
+    int wide = !strcmp(tier, "wide"), emulated = !strcmp(tier, "emulated");
+    if (emulated && type == F32) return NULL;
+    setenv("FTS_TIER", wide ? "base" : emulated ? "ref" : tier, 1);
     int bad = backend_open(&b, "cpu", type, threads, &e);
     if (set) setenv("FTS_TIER", before, 1); else unsetenv("FTS_TIER");
     if (bad) {
@@ -346,10 +349,9 @@ Backend *tier_open(const char *tier, Dtype type, int threads, const Dims *d)
         return NULL;
     }
     b->scratch_size = wide ? wide_scratch_bytes(d, threads) : backend_scratch_bytes(b, d);
-    if (wide) {
-        wide_override(&b->ops);
-        b->tier = tier;
-    }
+    if (wide) wide_override(&b->ops);
+    if (emulated) emulated_override(&b->ops);
+    if (wide || emulated) b->tier = tier;
     b->scratch = aligned_alloc(64, b->scratch_size / 64 * 64 + 64 + FENCE);
     if (!b->scratch) abort();
     memset((char *)b->scratch + b->scratch_size, CANARY, FENCE);

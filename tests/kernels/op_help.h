@@ -9,7 +9,7 @@
 #include "test.h"
 #include "util/num.h"
 
-enum { SEGS = 16, BUFS = 48, OUTS = 8, TIERS = 5 };
+enum { SEGS = 16, BUFS = 48, OUTS = 8, TIERS = 6 };
 
 typedef struct Case { Input in; Seg seg[SEGS]; int chunk[SEGS + 1]; } Case;
 
@@ -22,6 +22,7 @@ typedef struct Out {
     int    K;                            /* numbers in a sum; 0: exact */
     int    whole;                        /* its rows are numbered by the micro-batch: not compared in pieces */
     double u;                            /* unit of the rounding: 2^-24 unless the test says another */
+    double steps;                        /* bf16, a tier against the reference: part of the terms, for what lies between two products and is rounded another way */
     double *want, *terms;                /* (rows, cols): by the formula: the value, and the sum of its terms' absolute values */
     unsigned char *first, *got;          /* its bytes before and after a run */
 } Out;
@@ -82,13 +83,15 @@ void  part_close(Part *p);
 Mat   part_rows(const Part *p, Mat all, int fetch);                    /* rows of their own, or all itself */
 void  part_return(const Part *p, Mat rows, Mat all);                   /* writes them back and frees them */
 
-/* A backend for a tier, its scratch memory fenced; NULL if this CPU lacks the tier. "wide" exists in tests only. */
+/* A backend for a tier, its scratch memory fenced; NULL if this CPU lacks the tier, or the tier the type.
+ * Two exist in tests only: "wide" has vectors of 16, "emulated" has products over AMX tiles in plain C, and bf16 alone. */
 Backend *tier_open(const char *tier, Dtype type, int threads, const Dims *d);
 int      tier_close(Backend *b);                                       /* 0 if something was written behind the scratch memory */
 void     tier_soil(Backend *b, int byte);
 extern const char *const tier_names[TIERS];
 void     wide_override(Ops *o);
 size_t   wide_scratch_bytes(const Dims *d, int threads);
+void     emulated_override(Ops *o);
 
 /* grad against central differences of f over p: five points, h = 2^-4, so the error is h^4/30 of the fifth derivative (5e-7 of
  * functions whose derivatives are about 1) and 1.5/h = 24 times the rounding of f, a sum of fp32 numbers (1e-6 of its size). */

@@ -62,6 +62,27 @@ TEST(amx_tiles_in_plain_c_round_as_documented)
     CHECK(isnan(dot_of(&t, 0, 0)));
 }
 
+/* The left side down, the right side up by 2^60: the same numbers, by the way that rounds one by one. */
+TEST(amx_tiles_in_plain_c_have_one_result_for_both_ways)
+{
+    Rig r;
+    Tiles t;
+    float c[2][16][16];
+    rig_open(&r, (const int[]){1, 0, -1}, 1, 1, BF16, 0);
+    float *x = rig_floats(&r, 1024, 0, 1), *y = rig_floats(&r, 1024, 0, 1);
+    for (int i = 0; i < 2; i++) {
+        tiles_open(&t);
+        for (int k = 0; k < 256; k++) {
+            set_pair(&t, 1, k / 16, k % 16, x[2 * k] * (i ? 0x1p-60f : 1), x[2 * k + 1] * (i ? 0x1p-60f : 1));
+            set_pair(&t, 2, k / 16, k % 16, y[2 * k] * (i ? 0x1p60f : 1), y[2 * k + 1] * (i ? 0x1p60f : 1));
+        }
+        dot_of(&t, 0, 0);
+        tile_store(&t, 0, c[i], TILE_BYTES);
+    }
+    rig_close(&r);
+    CHECK(!memcmp(c[0], c[1], sizeof c[0]) && c[0][0][0] != 0);
+}
+
 /* x (MOST,K), a weight (N,K) or (K,N), and what is added. */
 typedef struct Job {
     Rig r;
@@ -116,7 +137,7 @@ static bf16 *packed(Job *j, const Weight *w)
 {
     int N = j->way == TO_OUT ? w->out : w->in, K = j->way == TO_OUT ? w->in : w->out;
     bf16 *p = rig_mem(&j->r, amx_packed_bytes(K, N));
-    for (int i = amx_panels(N) - 1; i >= 0; i--) j->k->pack(p, w->w, w->out, w->in, j->way, i);
+    for (int i = amx_panels(N) - 1; i >= 0; i--) j->k->pack(p, weight_group(w, 0), w->out, w->in, j->way, i);
     return p;
 }
 
@@ -233,7 +254,7 @@ static void one_mlp(int D, int F, int n, int with, const AmxKernels *k)
     j.x[0] = x;
     j.w[0] = gate;
     j.w[1] = up;
-    for (int p = amx_panels(F) - 1; p >= 0; p--) k->pack_gate_up(gu, gate.w, up.w, F, D, p);
+    for (int p = amx_panels(F) - 1; p >= 0; p--) k->pack_gate_up(gu, weight_group(&gate, 0), weight_group(&up, 0), F, D, p);
     k->gate_up(hidden, keep, x, gu, work);
     memset(work, 0xff, amx_mlp_bytes(F));
     k->mm(apart, &(AmxTerm){{.m = hidden}, packed_down}, 1, NULL, SET, work);

@@ -180,6 +180,7 @@ static void one_ffn(int s, int with, int E, int K, int shared, Dtype type)
     k.keep = rig_mat(&k.r, n, 2 * F, type, 0);
     k.oy = rig_out_mat(&k.r, "y", k.y, D + F);
     k.okeep = rig_out_mat(&k.r, "keep", k.keep, D);
+    if (type == BF16) k.oy->steps = 0x1p-6;                  /* gate, up or hidden, near the middle of two bf16: a step of at most 2^-7 each, seldom all at once */
     rig_check(&k.r, run_ffn, ffn_formula, &k);
     rig_close(&k.r);
 }

@@ -28,10 +28,10 @@ typedef struct AmxTerm { AmxRows x; const bf16 *w; } AmxTerm;                /* 
 typedef enum { TO_OUT, TO_IN } AmxWay;                                       /* y = x W^T: K = in, N = out; dx = dy W: K = out, N = in */
 
 typedef struct AmxKernels {
-    /* Panel `panel` of a weight (out,in), written where it belongs in `to`: any order, any thread. */
-    void (*pack)(bf16 *to, const float *w, int out, int in, AmxWay way, int panel);
+    /* Panel `panel` of the weight of a group (out,in), written where it belongs in `to`: any order, any thread. */
+    void (*pack)(bf16 *to, Stored w, int out, int in, AmxWay way, int panel);
     /* Panel 2p and 2p+1 of `to` from panel p of gate and up (F,D), TO_OUT. */
-    void (*pack_gate_up)(bf16 *to, const float *gate, const float *up, int F, int D, int panel);
+    void (*pack_gate_up)(bf16 *to, Stored gate, Stored up, int F, int D, int panel);
     /* y (n,N) (=|+=) the sum of the terms + bias. y fp32, or bf16 if SET. bias (N) or NULL */
     void (*mm)(Mat y, const AmxTerm *term, int nterm, const float *bias, Acc acc, void *work);
     /* gate and up of the rows, rounded, into keep (n,2F) bf16 unless absent; silu(gate) * up, rounded, into hidden (n,F) bf16 */
