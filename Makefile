@@ -109,8 +109,10 @@ fuzz:
 	tools/fuzz.sh $(FUZZ)
 
 SHARED  := libfoundationts.so
+# Made by the program from its tables.
+MADE    := share/man/man1/foundationts.1 share/bash-completion/completions/foundationts share/zsh/site-functions/_foundationts
 install: $(BUILD)/foundationts $(BUILD)/libfoundationts.a $(BUILD)/$(SHARED)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig $(dir $(addprefix $(DESTDIR)$(PREFIX)/,$(MADE)))
 	install -m 755 $(BUILD)/foundationts $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 include/foundationts.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 $(BUILD)/libfoundationts.a $(DESTDIR)$(PREFIX)/lib/
@@ -118,8 +120,11 @@ install: $(BUILD)/foundationts $(BUILD)/libfoundationts.a $(BUILD)/$(SHARED)
 	ln -sf $(SHARED).$(VERSION) $(DESTDIR)$(PREFIX)/lib/$(SHARED).0
 	ln -sf $(SHARED).0 $(DESTDIR)$(PREFIX)/lib/$(SHARED)
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@CAIRO@|$(if $(CAIRO_LIBS), cairo)|' -e 's|@VERSION@|$(VERSION)|' foundationts.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/foundationts.pc
+	$(BUILD)/foundationts --help-man >$(DESTDIR)$(PREFIX)/share/man/man1/foundationts.1
+	$(BUILD)/foundationts --help-bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/foundationts
+	$(BUILD)/foundationts --help-zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_foundationts
 uninstall:
-	cd $(DESTDIR)$(PREFIX) && rm -f bin/foundationts include/foundationts.h lib/libfoundationts.a lib/$(SHARED) lib/$(SHARED).0 lib/$(SHARED).$(VERSION) lib/pkgconfig/foundationts.pc
+	cd $(DESTDIR)$(PREFIX) && rm -f bin/foundationts include/foundationts.h lib/libfoundationts.a lib/$(SHARED) lib/$(SHARED).0 lib/$(SHARED).$(VERSION) lib/pkgconfig/foundationts.pc $(MADE)
 
 clean:
 	rm -rf build

@@ -17,10 +17,10 @@
     Mat h = mat_head(m->h, rows), xn = mat_head(m->xn, rows), dxn = mat_head(m->dxn, rows);               \
     Mat qkv = mat_head(a->qkv, rows), dqkv = {m->rows.p, rows, a->qkv.cols, a->qkv.cols, a->qkv.type};    \
     (void)c; (void)x; (void)k; (void)f; (void)n; (void)D; (void)T; (void)h; (void)xn; (void)dxn; (void)qkv; (void)dqkv
-#define ROW(name) static Cost name(const Layer *l, Backend *b)
+#define ROW(name) static OpCost name(const Layer *l, Backend *b)
 
-static Cost product(double rows, double out, double in) { return (Cost){.flops = 2 * rows * out * in}; }
-static Cost moved(double bytes) { return (Cost){.bytes = bytes}; }
+static OpCost product(double rows, double out, double in) { return (OpCost){.flops = 2 * rows * out * in}; }
+static OpCost moved(double bytes) { return (OpCost){.bytes = bytes}; }
 
 ROW(embed)
 {
@@ -101,7 +101,7 @@ ROW(out_dw)
 }
 
 /* Two products, forward, of all (query, key) pairs; twice that backward. */
-static Cost attended(const Layer *l, double products) { return (Cost){.flops = products * 2 * l->feed.pairs * l->m->c.D}; }
+static OpCost attended(const Layer *l, double products) { return (OpCost){.flops = products * 2 * l->feed.pairs * l->m->c.D}; }
 
 ROW(attention)
 {
@@ -152,7 +152,7 @@ static Mat shared(const Model *m, int routed_rows, int rows)
 }
 static Ffn experts(const Flat *f, const Moe *x) { return (Ffn){weight_of(f, x->eg), weight_of(f, x->eu), weight_of(f, x->ed)}; }
 static Ffn shared_expert(const Flat *f, const Moe *x) { return (Ffn){weight_of(f, x->sg), weight_of(f, x->su), weight_of(f, x->sd)}; }
-static Cost three(double rows, double D, double F, double times) { return (Cost){.flops = times * 6 * rows * D * F}; }
+static OpCost three(double rows, double D, double F, double times) { return (OpCost){.flops = times * 6 * rows * D * F}; }
 
 ROW(ffn_experts)
 {

@@ -8,7 +8,7 @@
 enum { MAX_ROUNDS = 7, MAX_ROWS = 32 };
 static const struct { int rounds; double seconds; } effort[] = {[SMOKE] = {1, 0}, [QUICK] = {3, 0.02}, [FULL] = {MAX_ROUNDS, 0.05}};   /* seconds: a sample takes at least */
 
-typedef struct Times { double x[2][MAX_ROUNDS]; int repeats[2]; Cost cost; } Times;
+typedef struct Times { double x[2][MAX_ROUNDS]; int repeats[2]; OpCost cost; } Times;
 
 /* Seconds of one run; the first call also finds how many runs fill a sample. */
 static double sample(const Layer *l, const OpRow *op, Backend *b, Times *t, int many, double least)

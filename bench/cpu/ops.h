@@ -17,8 +17,8 @@ int  layer_open(Layer *l, const Bench *b, const Size *s, Dtype type, Err *e);
 void layer_close(Layer *l);              /* zeroed is fine */
 
 /* What an op does: fp operations of products, or else bytes that must come and go at least. */
-typedef struct Cost { double flops, bytes; } Cost;
-typedef struct OpRow { const char *name; int attention; Cost (*run)(const Layer *l, Backend *b); } OpRow;   /* attention: depends on the length of the windows */
+typedef struct OpCost { double flops, bytes; } OpCost;
+typedef struct OpRow { const char *name; int attention; OpCost (*run)(const Layer *l, Backend *b); } OpRow;   /* attention: depends on the length of the windows */
 extern const OpRow op_rows[];
 extern const int nop_rows;
 

@@ -47,14 +47,14 @@ void help_group(FILE *to, const char *group)
 static int is_switch(const FtsOption *o) { return !*o->values; }
 
 /* "--batch-size N", "--patch", "--drop-last, --no-drop-last": a switch that is on or undecided has use for both. */
-static void option_text(const FtsOption *o, char *out, size_t size)
+void help_option(const FtsOption *o, char *out, size_t size)
 {
     if (!is_switch(o)) snprintf(out, size, "--%s %s", o->name, o->values);
     else if (!strcmp(o->preset, "0")) snprintf(out, size, "--%s", o->name);
     else snprintf(out, size, "--%s, --no-%s", o->name, o->name);
 }
 
-static const char *preset_text(const FtsOption *o)
+const char *help_preset(const FtsOption *o)
 {
     if (!is_switch(o) || !*o->preset) return o->preset;
     return strcmp(o->preset, "0") ? "on" : "off";
@@ -79,8 +79,8 @@ static void put_wrapped(FILE *to, const char *text, int at)
 static void put_option(FILE *to, const FtsOption *o)
 {
     char left[96], right[512];
-    const char *preset = preset_text(o);
-    option_text(o, left, sizeof left);
+    const char *preset = help_preset(o);
+    help_option(o, left, sizeof left);
     int shown = *preset && !(is_switch(o) && !strcmp(preset, "off"));
     snprintf(right, sizeof right, "%s%s%s%s", o->help, shown ? " [" : "", shown ? preset : "", shown ? "]" : "");
     int n = fprintf(to, "  %s", left);
@@ -114,10 +114,10 @@ static void put_cell(FILE *to, const char *text)
 static void put_row(FILE *to, const FtsOption *o)
 {
     char left[96];
-    option_text(o, left, sizeof left);
+    help_option(o, left, sizeof left);
     fputs("| `", to);
     put_cell(to, left);
-    fprintf(to, "` | %s | ", preset_text(o));
+    fprintf(to, "` | %s | ", help_preset(o));
     put_cell(to, o->help);
     fputs(" |\n", to);
 }

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "cli/args.h"
+#include "cli/complete.h"
 #include "cli/help.h"
+#include "cli/manual.h"
 #include "cli/print.h"
 #include "cli/signals.h"
 
@@ -87,10 +89,15 @@ static int print_version(void)
     return flushed();
 }
 
-static int print_markdown(void)
+/* Pages and scripts that are made from the tables: for docs/flags.md and for make install. */
+static const struct { const char *word; int (*write)(FILE *to, FtsError *e); } made[] = {
+    {"--help-markdown", help_markdown}, {"--help-man", manual_write}, {"--help-bash", complete_bash}, {"--help-zsh", complete_zsh},
+};
+
+static int print_made(int i)
 {
     FtsError e;
-    return help_markdown(stdout, &e) ? fail(&e) : flushed();
+    return made[i].write(stdout, &e) ? fail(&e) : flushed();
 }
 
 int main(int argc, char **argv)
@@ -109,6 +116,7 @@ int main(int argc, char **argv)
         return flushed();
     }
     if (!strcmp(w.word[0], "--version")) return print_version();
-    if (!strcmp(w.word[0], "--help-markdown")) return print_markdown();
+    for (int i = 0; i < (int)(sizeof made / sizeof *made); i++)
+        if (!strcmp(w.word[0], made[i].word)) return print_made(i);
     return no_verb(w);
 }

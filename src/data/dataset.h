@@ -57,6 +57,9 @@ void    dataset_where(const Dataset *d, Origin o, char *text, size_t size);     
  * *cut is set to the number of pieces too short and dropped (1 for a window without any finite point).
  * Returns the number of segments (0 is possible) or -1. Thread-safe. */
 int  dataset_window(const Dataset *d, int64_t w, float *points, int *pt, int *npt, Origin *origin, int64_t *cut, Err *e);
+/* The same, and adds where the time went. t NULL: nobody wants to know. */
+typedef struct WindowTime { double read, normalise; } WindowTime;    /* seconds; normalise: statistics of a series on first touch, and scaling */
+int  dataset_window_timed(const Dataset *d, int64_t w, float *points, int *pt, int *npt, Origin *origin, int64_t *cut, WindowTime *t, Err *e);
 int  dataset_max_segments(const Dataset *d);
 
 #endif

@@ -11,20 +11,27 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "util/machine.h"
+
 enum { NICE = 5 };
 typedef enum { EMPTY, FULL, FAILED, END } SlotState;
 typedef struct Slot { Batch batch; Err err; SlotState state; } Slot;
+
+typedef struct Worker { pthread_t id; Loader *l; int at; double since; } Worker;      /* at: which one; since: it waits for room since then, 0: it does not */
 
 struct Loader {
     Stream stream;
     int64_t windows;                     /* room of a slot */
     int ring, started;
     Slot *slot;                          /* (ring); a slot belongs to the worker that claimed its number until it is not EMPTY */
-    pthread_t *worker;
-    pthread_mutex_t lock;                /* for all below, and the states */
+    Worker *worker;                      /* (started) */
+    pthread_mutex_t lock;                /* for all below, the states, and lanes of spans */
     pthread_cond_t room, filled;
     int64_t oldest, claimed;             /* numbers: of the consumer, next to claim */
     int held, stop;                      /* held: the consumer has batch `oldest` */
+    Spans *spans;                        /* NULL: nobody watches */
+    int first_lane;
+    LoaderTime time;
 };
 
 static int64_t room_of(const Stream *s)
@@ -71,12 +78,12 @@ static int stopped(Loader *l)
 }
 
 /* Appends a window; its segments are told from where the batch ends so far. */
-static int append(Batch *b, const Dataset *d, int64_t window, Err *e)
+static int append(Batch *b, const Dataset *d, int64_t window, WindowTime *t, Err *e)
 {
     int at = (int)b->npoints;
     int64_t cut;
     int *pt = b->pt + b->nseg, *npt = b->npt + b->nseg;
-    int n = dataset_window(d, window, b->points + at, pt, npt, b->origin + b->nseg, &cut, e);
+    int n = dataset_window_timed(d, window, b->points + at, pt, npt, b->origin + b->nseg, &cut, t, e);
     if (n < 0) return -1;
     for (int i = 0; i < n; i++) {
         pt[i] += at;
@@ -88,7 +95,7 @@ static int append(Batch *b, const Dataset *d, int64_t window, Err *e)
     return 0;
 }
 
-static SlotState fill(Loader *l, Slot *s, int64_t number)
+static SlotState fill(Loader *l, Slot *s, int64_t number, WindowTime *t)
 {
     Batch *b = &s->batch;
     int64_t count = stream_count(&l->stream, number);
@@ -96,7 +103,7 @@ static SlotState fill(Loader *l, Slot *s, int64_t number)
     b->nseg = 0;
     b->npoints = b->windows = b->cut = 0;
     for (int64_t i = 0; i < count && !stopped(l); i++)
-        if (append(b, l->stream.data, stream_window(&l->stream, number, i), &s->err)) return FAILED;
+        if (append(b, l->stream.data, stream_window(&l->stream, number, i), t, &s->err)) return FAILED;
     return count ? FULL : END;
 }
 
@@ -106,19 +113,61 @@ static void be_nice(void)
     if (getpriority(PRIO_PROCESS, 0) < NICE) setpriority(PRIO_PROCESS, 0, NICE);      /* on Linux: of this thread */
 }
 
+static void tell(Worker *w, const Span *x) { spans_add(w->l->spans, w->l->first_lane + w->at, x); }
+
+static void tell_wait(Worker *w)
+{
+    if (w->l->spans && w->since > 0) tell(w, &(Span){.name = "wait for room", .number = -1, .kind = SPAN_WAIT, .from = w->since, .took = machine_seconds() - w->since});
+}
+
+static void wait_for_room(Worker *w)
+{
+    Loader *l = w->l;
+    if (l->claimed - l->oldest < l->ring) return;
+    w->since = machine_seconds();
+    while (!l->stop && l->claimed - l->oldest >= l->ring) pthread_cond_wait(&l->room, &l->lock);
+    tell_wait(w);
+    w->since = 0;
+}
+
+static void tell_batch(Worker *w, const Batch *b, double from, const WindowTime *t)
+{
+    Loader *l = w->l;
+    double took = machine_seconds() - from;
+    if (!l->spans) return;
+    l->time.read += t->read;
+    l->time.normalise += t->normalise;
+    l->time.busy += took;
+    tell(w, &(Span){.name = "batch", .number = (int)b->number, .kind = SPAN_BATCH, .from = from, .took = took,
+                    .arg = {(double)b->windows, (double)b->npoints, 1e3 * t->read, 1e3 * t->normalise}});
+}
+
+/* A batch, made without the lock. What is begun before somebody watches is not told. */
+static SlotState make(Worker *w, Slot *s, int64_t number)
+{
+    Loader *l = w->l;
+    int watched = l->spans != NULL;
+    WindowTime t = {0, 0};
+    pthread_mutex_unlock(&l->lock);
+    double from = watched ? machine_seconds() : 0;
+    SlotState state = fill(l, s, number, watched ? &t : NULL);
+    pthread_mutex_lock(&l->lock);
+    if (watched && state == FULL) tell_batch(w, &s->batch, from, &t);
+    return state;
+}
+
 static void *work(void *arg)
 {
-    Loader *l = arg;
+    Worker *w = arg;
+    Loader *l = w->l;
     be_nice();
     pthread_mutex_lock(&l->lock);
     for (;;) {
-        while (!l->stop && l->claimed - l->oldest >= l->ring) pthread_cond_wait(&l->room, &l->lock);
+        wait_for_room(w);
         if (l->stop) break;
         int64_t number = l->claimed++;
         Slot *s = &l->slot[number % l->ring];
-        pthread_mutex_unlock(&l->lock);
-        SlotState state = fill(l, s, number);
-        pthread_mutex_lock(&l->lock);
+        SlotState state = make(w, s, number);
         s->state = state;
         pthread_cond_signal(&l->filled);
         if (state == END) break;
@@ -138,7 +187,9 @@ static int start(Loader *l, int workers, Err *e)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     while (!bad && l->started < workers) {
-        bad = pthread_create(&l->worker[l->started], NULL, work, l);
+        Worker *w = &l->worker[l->started];
+        *w = (Worker){.l = l, .at = l->started};
+        bad = pthread_create(&w->id, NULL, work, w);
         l->started += !bad;
     }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -201,6 +252,26 @@ int loader_next(Loader *l, const Batch **b, Err *e)
     return state == FAILED ? -1 : 0;
 }
 
+void loader_watch(Loader *l, Spans *spans, int first)
+{
+    pthread_mutex_lock(&l->lock);
+    for (int i = 0; !spans && i < l->started; i++) tell_wait(&l->worker[i]);
+    l->spans = spans;
+    l->first_lane = first;
+    if (spans) l->time = (LoaderTime){0, 0, 0};
+    pthread_mutex_unlock(&l->lock);
+}
+
+int loader_workers(const Loader *l) { return l->started; }
+
+LoaderTime loader_time(Loader *l)
+{
+    pthread_mutex_lock(&l->lock);
+    LoaderTime t = l->time;
+    pthread_mutex_unlock(&l->lock);
+    return t;
+}
+
 void loader_close(Loader *l)
 {
     if (!l) return;
@@ -208,7 +279,7 @@ void loader_close(Loader *l)
     l->stop = 1;
     pthread_cond_broadcast(&l->room);
     pthread_mutex_unlock(&l->lock);
-    for (int i = 0; i < l->started; i++) pthread_join(l->worker[i], NULL);
+    for (int i = 0; i < l->started; i++) pthread_join(l->worker[i].id, NULL);
     for (int i = 0; l->slot && i < l->ring; i++) slot_close(&l->slot[i]);
     pthread_cond_destroy(&l->filled);
     pthread_cond_destroy(&l->room);

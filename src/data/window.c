@@ -9,6 +9,7 @@
 #include "data/gap.h"
 #include "data/index.h"
 #include "data/scale.h"
+#include "util/machine.h"
 
 enum { BLOCK = 1024 };                   /* doubles on the stack: half of a small first-level cache */
 
@@ -65,7 +66,17 @@ static int scale_block(float *out, const double *x, int n, const Affine *a)
     return good;
 }
 
-static int read_scaled(const Dataset *d, Origin o, float *out, int n, const Affine *a, int *clean, Err *e)
+/* A clock for one window: the time since the last look goes to a sum. Nothing where nobody wants to know. */
+typedef struct Clock { WindowTime *sum; double last; } Clock;
+static void lap(Clock *k, int reading)
+{
+    if (!k->sum) return;
+    double now = machine_seconds();
+    *(reading ? &k->sum->read : &k->sum->normalise) += now - k->last;
+    k->last = now;
+}
+
+static int read_scaled(const Dataset *d, Origin o, float *out, int n, const Affine *a, int *clean, Clock *k, Err *e)
 {
     const Source *s = &d->source[o.source];
     double x[BLOCK];
@@ -73,7 +84,9 @@ static int read_scaled(const Dataset *d, Origin o, float *out, int n, const Affi
     for (int done = 0; done < n; done += BLOCK) {
         int take = n - done < BLOCK ? n - done : BLOCK;
         if (s->format->read(s, o.series, o.at + done, take, x, e)) return -1;
+        lap(k, 1);
         *clean &= scale_block(out + done, x, take, a);
+        lap(k, 0);
     }
     return 0;
 }
@@ -113,14 +126,22 @@ static int fill_gaps(const Dataset *d, float *points, int n, int64_t *cut)
 
 int dataset_window(const Dataset *d, int64_t w, float *points, int *pt, int *npt, Origin *origin, int64_t *cut, Err *e)
 {
+    return dataset_window_timed(d, w, points, pt, npt, origin, cut, NULL, e);
+}
+
+int dataset_window_timed(const Dataset *d, int64_t w, float *points, int *pt, int *npt, Origin *origin, int64_t *cut, WindowTime *t, Err *e)
+{
     assert(w >= 0 && w < dataset_windows(d));
     Origin o = locate(d, w);
     const Source *s = &d->source[o.source];
     int64_t left = s->length[o.series] - o.at;
     int n = (int)(left < d->C + 1 ? left : d->C + 1), clean, segments = 1;
     Affine a;
+    Clock k = {t, t ? machine_seconds() : 0};
     *cut = 0;
-    if (affine_get(d, o, &a, e) || read_scaled(d, o, points, n, &a, &clean, e)) return err_wrap(e, "%s (%s)", s->path, s->format->name);
+    int bad = affine_get(d, o, &a, e);
+    lap(&k, 0);
+    if (bad || read_scaled(d, o, points, n, &a, &clean, &k, e)) return err_wrap(e, "%s (%s)", s->path, s->format->name);
     if (!clean && d->missing == MISSING_ERROR) return missing_error(d, o, points, n, e);
     pt[0] = 0;
     npt[0] = n;

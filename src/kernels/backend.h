@@ -19,6 +19,7 @@ enum { MAX_HORIZONS = 8, BLOCK = 256, CHUNK = 2048 };
 static inline size_t dtype_size(Dtype t) { return t == F32 ? 4 : 2; }
 
 typedef struct Backend Backend;
+typedef struct Watch Watch;          /* kernels/watch.h */
 
 typedef struct Mat { void *p; int rows, cols, ld; Dtype type; } Mat;    /* row-major, row r at p + r*ld elements; p NULL: absent */
 typedef struct Vec { const float *w; float *dw; int n; } Vec;           /* norm weight or bias (n) and its gradient, fp32; w NULL: absent */
@@ -106,6 +107,7 @@ struct Backend {
     Par  *par;
     void *scratch;                   /* owned; backend_reserve() */
     size_t scratch_size;             /* bytes */
+    Watch *watch;                    /* who times the ops at this moment, or NULL; not owned */
 };
 
 extern const char *const op_names[];

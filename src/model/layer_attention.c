@@ -32,6 +32,7 @@ static void attend(Model *m, int l, const Input *in)
 void attention_forward(Model *m, int l, const Input *in)
 {
     int n = in->ntok;
+    double began = part_begin(m);
     BlockActs *a = &m->acts[l];
     Weight o = weight_of(&m->flat, m->block[l].o);
     m->b->ops.norm(m->b, mat_head(m->xn, n), mat_head(a->keep, n), a->rstd, mat_head(m->h, n), vec_of(&m->flat, m->block[l].norm), m->c.eps);
@@ -41,6 +42,7 @@ void attention_forward(Model *m, int l, const Input *in)
     tap(m, l, 0, "attention", mat_head(a->o, n));
     m->b->ops.linear(m->b, mat_head(m->h, n), mat_head(a->o, n), &o, (Vec){0}, ADD, in);
     tap(m, l, 0, "attn_h", mat_head(m->h, n));
+    part_end(m, "attention", -1, began);
 }
 
 void attention_infer(Model *m, int l, KvCache *kv, const Input *in, const Input *last, const int *row)
@@ -64,6 +66,7 @@ void attention_infer(Model *m, int l, KvCache *kv, const Input *in, const Input 
 void attention_backward(Model *m, int l, const Input *in)
 {
     int n = in->ntok;
+    double began = part_begin(m);
     const Ops *op = &m->b->ops;
     BlockActs *a = &m->acts[l];
     Vec norm = vec_of(&m->flat, m->block[l].norm);
@@ -80,4 +83,5 @@ void attention_backward(Model *m, int l, const Input *in)
     op->linear_dw(m->b, &qkv, vec_of(&m->flat, m->block[l].bias), dqkv, xn, in);
     op->linear_dx(m->b, dxn, dqkv, &qkv, in);
     op->norm_bwd(m->b, dh, dxn, keep, a->rstd, norm, in);
+    part_end(m, "attention", -1, began);
 }

@@ -69,6 +69,7 @@ static void route(Model *m, int l, int b, const Meter *t, const Input *in)
 void moe_forward(Model *m, int l, int b, const Meter *t, const Input *in)
 {
     int n = in->ntok;
+    double began = part_begin(m);
     const Ops *op = &m->b->ops;
     const Moe *x = &m->block[l].moe[b];
     MoeActs *a = &m->acts[l].moe[b];
@@ -86,11 +87,13 @@ void moe_forward(Model *m, int l, int b, const Meter *t, const Input *in)
     op->ffn(m->b, ys, mat_head(a->keep_s, n), xn, &shared, &a->route.shared, in);
     op->combine(m->b, h, y, ys, &a->route, in);
     tap(m, l, b, "moe_h", h);
+    part_end(m, "mixture", b, began);
 }
 
 void moe_backward(Model *m, int l, int b, const Meter *t, double aux_coef, const Input *in)
 {
     int n = in->ntok;
+    double began = part_begin(m);
     const Ops *op = &m->b->ops;
     const Moe *x = &m->block[l].moe[b];
     MoeActs *a = &m->acts[l].moe[b];
@@ -110,4 +113,5 @@ void moe_backward(Model *m, int l, int b, const Meter *t, double aux_coef, const
         op->route_bwd(m->b, dxn, xn, &r, &a->route, balance_of(t, m, l, b), aux_coef, in);
     }
     op->norm_bwd(m->b, dh, dxn, keep, a->rstd, norm, in);
+    part_end(m, "mixture", b, began);
 }

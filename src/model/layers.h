@@ -3,7 +3,9 @@
 #ifndef MODEL_LAYERS_H
 #define MODEL_LAYERS_H
 
+#include "kernels/watch.h"
 #include "model/model.h"
+#include "util/machine.h"
 
 void attention_declare(Block *k, Plan *p, const ModelConfig *c, int layer);
 void attention_forward(Model *m, int layer, const Input *in);
@@ -21,6 +23,13 @@ static inline const Balance *balance_of(const Meter *t, const Model *m, int laye
 static inline void tap(const Model *m, int layer, int mixture, const char *stage, Mat value)
 {
     if (m->tap) m->tap(m->tap_user, layer, mixture, stage, value);
+}
+
+/* Around a part of the work, so that a profile shows it; without one, two looks at a pointer. */
+static inline double part_begin(const Model *m) { return m->b->watch ? machine_seconds() : 0; }
+static inline void part_end(const Model *m, const char *name, int number, double began)
+{
+    if (m->b->watch) watch_part(m->b, name, number, began);
 }
 
 /* Activations for `tokens` tokens: called with base NULL to count bytes, then to place them (model/acts.c). */

@@ -8,31 +8,39 @@
 static void forward(Model *m, const Input *in, const Meter *t)
 {
     int n = in->ntok;
+    double began = part_begin(m);
     Weight g = weight_of(&m->flat, m->embed_g), x = weight_of(&m->flat, m->embed_e);
     assert(n <= m->cap_tokens && in->nchunk <= m->cap_chunks);
     m->b->ops.embed(m->b, mat_head(m->h, n), &g, &x, in);
     tap(m, 0, 0, "embed", mat_head(m->h, n));
     for (int l = 0; l < m->c.L; l++) {
+        double layer = part_begin(m);
         attention_forward(m, l, in);
         for (int b = 0; b < m->c.B; b++) moe_forward(m, l, b, t, in);
+        part_end(m, "layer", l, layer);
     }
     m->b->ops.norm(m->b, mat_head(m->xn, n), mat_head(m->keep, n), m->rstd, mat_head(m->h, n), vec_of(&m->flat, m->norm), m->c.eps);
     tap(m, 0, 0, "final", mat_head(m->xn, n));
+    part_end(m, "forward", -1, began);
 }
 
 /* From the gradient of the last norm's output in m->dxn down to the points. */
 static void backward(Model *m, const Input *in, double aux_coef)
 {
     int n = in->ntok;
+    double began = part_begin(m);
     Mat dh = mat_head(m->h, n);
     Weight g = weight_of(&m->flat, m->embed_g), x = weight_of(&m->flat, m->embed_e);
     m->b->ops.zero(m->b, dh.p, (size_t)n * (size_t)m->c.D * sizeof(float));
     m->b->ops.norm_bwd(m->b, dh, mat_head(m->dxn, n), mat_head(m->keep, n), m->rstd, vec_of(&m->flat, m->norm), in);
     for (int l = m->c.L; l-- > 0;) {
+        double layer = part_begin(m);
         for (int b = m->c.B; b-- > 0;) moe_backward(m, l, b, &m->train, aux_coef, in);
         attention_backward(m, l, in);
+        part_end(m, "layer", l, layer);
     }
     m->b->ops.embed_bwd(m->b, dh, &g, &x, in);
+    part_end(m, "backward", -1, began);
 }
 
 static Heads heads_of(const Model *m, const int64_t *valid)
@@ -74,9 +82,11 @@ void model_train(Model *m, const Input *in, int first_segment, const int64_t *va
 
 void model_update(Model *m, const AdamW *h)
 {
+    double began = part_begin(m);
     m->b->ops.sumsq(m->b, m->train.sum, m->flat.g, m->flat.n);
     m->b->ops.adamw(m->b, m->train.sum, &m->flat, m->decay, m->ndecay, h);
     m->b->ops.balance(m->b, m->train.sum, m->train.balance, config_routers(&m->c), m->c.E, m->c.K, 1);
+    part_end(m, "update", -1, began);
 }
 
 void model_eval_begin(Model *m) { sums_begin(m, &m->eval); }

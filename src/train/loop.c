@@ -30,7 +30,9 @@ static double aux_coef(const Run *r)
 static int next_batch(Run *r, Step *s, Err *e)
 {
     s->from = machine_seconds();
-    if ((!s->batch && loader_next(r->loader, &s->batch, e)) || feed_batch(&r->feed, s->batch, e)) return -1;
+    if (!s->batch && loader_next(r->loader, &s->batch, e)) return -1;
+    profile_waited(&r->profile, s->from);
+    if (feed_batch(&r->feed, s->batch, e)) return -1;
     s->waited = machine_seconds() - s->from;
     s->tokens = r->feed.tokens;
     s->flops = config_flops(&r->c, r->feed.tokens, r->feed.pairs);
@@ -43,6 +45,7 @@ static int compute(Run *r, Step *s, Err *e)
     const TrainOpts *o = r->o;
     Input in;
     int first;
+    profile_begin(&r->profile, s->number);
     if (next_batch(r, s, e)) return -1;
     s->rate = schedule_rate(o, s->number, r->steps);
     model_begin(r->m);
@@ -105,6 +108,7 @@ static int settle(Run *r, const Step *s, Err *e)
     StepSum sum = {.bad_seg = -1};
     Progress *p = &r->progress;
     if (model_read(r->m, &r->m->train, &sum, e)) return -1;
+    profile_end(&r->profile);
     if (!s->tokens) sum = (StepSum){.bad_seg = -1};
     p->step = s->number;
     p->tokens += s->tokens;
@@ -158,6 +162,7 @@ static int due_every(const Run *r, int64_t every) { return r->progress.step % ev
 static int after_step(Run *r, Err *e)
 {
     double from = machine_seconds();
+    if (profile_complete(&r->profile)) profile_write(&r->profile, events_of(r));
     for (int i = 0; i < r->nvalidation && due_every(r, r->o->val_every); i++)
         if (validate_one(r, i, e)) return -1;
     if (r->o->checkpoint_every && due_every(r, r->o->checkpoint_every) && save(r, e)) return -1;
@@ -191,6 +196,7 @@ static int run(Run *r, Err *e)
     event_send(to, &(Event){.kind = FTS_EVENT_START, .text = r->checkpoints.settings, .step = r->progress.step, .steps = r->steps, .dir = r->o->checkpoint_dir});
     if (r->progress.step >= r->steps) event_say(to, FTS_EVENT_NOTICE, "nothing is left to do: all %" PRId64 " steps are done", r->steps);
     if (steps(r, &why, e)) return -1;
+    profile_write(&r->profile, to);               /* of a run that stopped before the last step to be recorded */
     if (r->progress.cut) event_say(to, FTS_EVENT_NOTICE, "%" PRId64 " pieces of windows between missing points had fewer than %d points and taught nothing", r->progress.cut, r->c.P + 1);
     event_send(to, &(Event){.kind = FTS_EVENT_END, .step = r->progress.step, .steps = r->steps, .text = why});
     return 0;

@@ -23,5 +23,7 @@ double perf_next(const Perf *p);                               /* seconds that a
 
 /* Times one large fp32 product on a backend of its own. FLOP/s in 1e12. */
 int perf_measure(double *tflops, const char *device, int threads, Err *e);
+/* Times a copy of memory by all threads: bytes per second, read and written. */
+int perf_measure_copy(double *rate, Par *par, Err *e);
 
 #endif

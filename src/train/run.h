@@ -6,6 +6,7 @@
 #include "train/feed.h"
 #include "train/memory.h"
 #include "train/perf.h"
+#include "train/profile.h"
 #include "train/validate.h"
 
 enum { VALIDATIONS = 2, SKIPS_MAX = 10 };       /* held-back windows and out-of-distribution data; steps in a row that may be without a finite loss */
@@ -37,6 +38,7 @@ typedef struct Run {
     Facts       facts;
     Progress    progress;
     Perf        perf;
+    Profile     profile;
 } Run;
 
 int  run_plan(Run *r, const TrainSpec *s, Err *e);     /* data, device, memory plan: all that --dry-run needs */

@@ -164,7 +164,7 @@ static int write_settings(const Run *r, Err *e)
 static int measure_peak(const Run *r, double *tflops, Err *e)
 {
     *tflops = r->o->mfu_peak_tflops > 0 ? r->o->mfu_peak_tflops : 0;
-    if (!r->o->log_perf_metrics || *tflops > 0) return 0;
+    if ((!r->o->log_perf_metrics && !r->o->profile) || *tflops > 0) return 0;
     if (perf_measure(tflops, r->device, par_threads(r->b->par), e)) return -1;
     event_say(&r->spec->events, FTS_EVENT_NOTICE, "mfu is against %.4g tflops, measured with a product of 1024 x 1024 fp32 numbers", *tflops);
     return 0;
@@ -195,6 +195,7 @@ int run_open(Run *r, Err *e)
     double peak;
     if (open_model(r, e) || open_checkpoints(r, e) || load_weights(r, e) || write_settings(r, e) || measure_peak(r, &peak, e)) return -1;
     if (open_batches(r, r->progress.step, e)) return -1;
+    if (r->o->profile && profile_open(&r->profile, r->o, &(ProfileAsk){&r->c, r->b, r->loader, r->memory.micro_batches, r->progress.step, r->steps, 1e12 * peak}, e)) return -1;
     perf_begin(&r->perf, peak);
     return 0;
 }
@@ -212,6 +213,7 @@ int run_rebatch(Run *r, Err *e)
 void run_close(Run *r)
 {
     loader_close(r->loader);
+    profile_close(&r->profile);
     feed_free(&r->feed);
     free(r->share);
     model_close(r->m);

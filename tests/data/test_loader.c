@@ -188,3 +188,44 @@ TEST(loader_bytes_are_those_of_the_ring)
     CHECK(loader_bytes(&s, 0) < 1000 * (17 * 4 + 6 * 32) + 2048);
     dataset_close(d);
 }
+
+/* Two workers, a ring of three: after three batches both wait until one is taken. */
+TEST(loader_tells_what_its_threads_do)
+{
+    Err e = {0};
+    Dataset *d;
+    Order *o;
+    Loader *l;
+    const Batch *b;
+    Spans s;
+    int batches = 0;
+    double points = 0, busy = 0;
+    OK(open_random(&d, &o, &e));
+    OK(spans_open(&s, 3, 1, 64, &e));
+    s.start = 1e-9;
+    OK(loader_open(&l, &(Stream){STREAM_TRAIN, d, o, 11, 7, 1}, 0, 2, 2, &e));
+    OK(loader_next(l, &b, &e));
+    loader_watch(l, &s, 1);
+    for (int k = 0; k < 20; k++) OK(loader_next(l, &b, &e));
+    loader_watch(l, NULL, 0);
+    LoaderTime t = loader_time(l);
+    int told = s.lane[1].n + s.lane[2].n;
+    for (int k = 0; k < 9; k++) OK(loader_next(l, &b, &e));
+    CHECK(loader_workers(l) == 2 && told == s.lane[1].n + s.lane[2].n && !s.lane[0].n && !spans_lost(&s));
+    for (int i = 1; i < 3; i++)
+        for (int k = 0; k < s.lane[i].n; k++) {
+            const Span *x = &s.lane[i].span[k];
+            CHECK(x->kind == SPAN_BATCH || x->kind == SPAN_WAIT);
+            CHECK(!k || x->from >= x[-1].from + x[-1].took - 1e-9);
+            if (x->kind == SPAN_WAIT) continue;
+            CHECK(x->arg[0] == 7 && x->arg[2] >= 0 && x->arg[3] > 0 && 1e-3 * (x->arg[2] + x->arg[3]) <= x->took);
+            points += x->arg[1];
+            busy += x->took;
+            batches++;
+        }
+    CHECK(batches >= 17 && batches <= 23 && points > 0 && t.busy > busy - 1e-9 && t.busy < busy + 1e-9 && t.read + t.normalise <= t.busy);
+    loader_close(l);
+    spans_close(&s);
+    order_close(o);
+    dataset_close(d);
+}
