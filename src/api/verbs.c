@@ -109,6 +109,8 @@ static pthread_once_t flags_once = PTHREAD_ONCE_INIT;
 
 static void add_flags(const Table *t)
 {
+    for (int i = 0; i < nflags; i++)
+        if (flags[i].row == t->row) return;             /* another verb's table too */
     for (int i = 0; i < *t->n && nflags < MAX_FLAGS; i++) {
         flags[nflags].row = &t->row[i];
         opt_flag(&t->row[i], flags[nflags].flag, sizeof flags->flag);

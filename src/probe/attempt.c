@@ -82,12 +82,17 @@ int attempt_plan(Attempt *t, Probe *p, Candidate *c, Err *e)
     return 0;
 }
 
+void attempt_limit(Attempt *t)
+{
+    int64_t now = usable(t->p->limit);
+    if (now < t->p->usable) t->p->usable = now;
+    t->device.memory_limit = t->p->usable;
+}
+
 int attempt_open(Attempt *t, Probe *p, Candidate *c, Err *e)
 {
     prepare(t, p, c);
-    int64_t now = usable(p->limit);
-    if (now < p->usable) p->usable = now;
-    t->device.memory_limit = p->usable;
+    attempt_limit(t);
     if (run_plan(&t->r, &t->spec, e)) return -1;
     t->quiet = 0;
     return run_open(&t->r, e);

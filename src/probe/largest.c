@@ -120,6 +120,7 @@ int largest_run(Attempt *t, Err *e)
     Candidate *c = t->c;
     Memory m;
     if (!t->p->spec->probe->confirm) return 0;
+    attempt_limit(t);
     if (plan(&m, &t->r, 1, t->p->usable, e)) return -1;
     int64_t windows = m.most_windows < c->largest.windows ? m.most_windows : c->largest.windows;
     if (windows < 1 || probe_stop(t->p) || takes_too_long(t, windows)) return 0;

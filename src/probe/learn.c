@@ -42,8 +42,8 @@ static int take_mark(Attempt *t, double seconds, Err *e)
     Mark m = {.step = r->progress.step, .points = r->progress.points, .tokens = r->progress.tokens, .seconds = seconds};
     for (int i = 0; i < r->nvalidation; i++) {
         int ood = r->validation[i].stream.kind == STREAM_ALL;
-        Score *naive = c == p->candidate && !c->nmark ? (ood ? &p->naive_ood : &p->naive) : NULL;
-        if (validate(&r->validation[i], r->m, &r->feed, ood ? &m.ood : &m.val, naive, e)) return -1;
+        Score *naive = ood ? &p->naive_ood : &p->naive;
+        if (validate(&r->validation[i], r->m, &r->feed, ood ? &m.ood : &m.val, naive->targets ? NULL : naive, e)) return -1;
         *(ood ? &p->has_ood : &p->has_val) = 1;
     }
     c->mark[c->nmark++] = m;

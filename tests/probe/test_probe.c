@@ -44,7 +44,7 @@ static void check_candidate(const Probe *p, const Candidate *c)
 {
     const Largest *l = &c->largest;
     CHECK(l->windows > 1 && l->planned <= p->limit && l->more >= l->windows + (l->windows + 9) / 10 && l->more_micro_batches == 2);
-    CHECK(l->ran.windows == c->runnable && c->runnable <= l->windows && l->ran.micro_batches == 1 && l->ran.steps == 2 && l->ran.planned <= p->usable);
+    CHECK(l->ran.windows > 0 && l->ran.windows <= c->runnable && c->runnable <= l->windows && l->ran.micro_batches == 1 && l->ran.steps == 2 && l->ran.planned <= p->usable);
     CHECK(l->ran.peak > 0 && l->ran.step_s > 0 && l->ran.tokens_per_s > 0);
     CHECK(c->nspeed == c->nsize && c->nspeed > 2 && c->size[0] == 1 && c->size[1] == 4);
     for (int i = 0; i < c->nspeed; i++) CHECK(c->speed[i].windows == c->size[i] && c->speed[i].steps == 2 && c->speed[i].points_per_s > 0 && c->speed[i].planned <= p->usable);
