@@ -162,7 +162,6 @@ static Mat run_mm(Job *j, int row, int n, int nterm)
 {
     size_t line = (size_t)j->y.ld * dtype_size(j->y.type);
     AmxTerm term[2];
-    j->r.nmat = j->r.nmat > 4 ? 3 : j->r.nmat;
     Mat y = rig_mat(&j->r, n, j->y.cols, j->y.type, 0);
     for (int i = 0; j->acc == ADD && i < n; i++) memcpy((char *)y.p + (size_t)i * line, mat_at_row(j->y, row + i).p, line - (size_t)j->r.pad * dtype_size(y.type));
     for (int i = 0; i < 2; i++) {
@@ -176,7 +175,12 @@ static Mat run_mm(Job *j, int row, int n, int nterm)
     return y;
 }
 
-static void drop(Job *j) { free(j->r.buf[--j->r.nbuf].p - 64); }
+/* The newest result. */
+static void drop(Job *j)
+{
+    free(j->r.buf[--j->r.nbuf].p - 64);
+    j->r.nmat--;
+}
 
 static void check_mm(Job *j, Mat y, int nterm)
 {
