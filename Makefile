@@ -36,18 +36,27 @@ OPT     ?= -O2
 CFLAGS  += -std=c11 -D_GNU_SOURCE $(OPT) -g $(WARN) -Iinclude -Isrc -fvisibility=hidden -fPIC -pthread -ffp-contract=off -MMD -MP
 LDLIBS  += $(BLAS_LIBS) $(CAIRO_LIBS) -lcurl -lcrypto -lyaml -lz -lm -pthread
 ifdef SAN
-CFLAGS  += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS  += $(SANFLAGS)
 endif
 ifdef TSAN
 CFLAGS  += -fsanitize=thread
 endif
+
+# The CUDA kernels run in an emulator under test, if there is a C++ compiler of the same kind: EMU=no builds without. Its threads
+# are fibers, which ThreadSanitizer does not know.
+CXX     := $(if $(findstring clang,$(CC)),$(subst clang,clang++,$(CC)),$(if $(filter default,$(origin CXX)),g++,$(CXX)))
+EMU     ?= $(if $(TSAN),no,$(if $(shell command -v $(CXX)),yes,no))
+EMUFLAGS := -std=c++20 -D_GNU_SOURCE $(OPT) -g -Wall -Wextra -Werror -Wno-unknown-pragmas -Wno-missing-field-initializers -fno-exceptions -fno-rtti \
+            -include tests/emu/names.h -Itests/emu -Isrc -Iinclude -pthread -ffp-contract=off -MMD -MP $(SANFLAGS)
 
 SRC     := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c src/$(r)/*/*.c))
 SRC     := $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),$(SRC),$(filter-out src/kernels/cpu/avx2_%,$(SRC)))
 LIBOBJ  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/cli/%,$(SRC)))
 CLIOBJ  := $(patsubst %.c,$(BUILD)/%.o,$(filter src/cli/%,$(SRC)))
 TESTOBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c) $(foreach r,$(ROOMS),$(wildcard tests/$(r)/*.c)))
-OBJ     := $(LIBOBJ) $(CLIOBJ) $(TESTOBJ)
+EMUOBJ  := $(if $(filter yes,$(EMU)),$(if $(filter kernels,$(ROOMS)),$(patsubst src/kernels/cuda/%.cu,$(BUILD)/emu/%.o,$(wildcard src/kernels/cuda/*.cu)) $(BUILD)/emu/emu.o))
+OBJ     := $(LIBOBJ) $(CLIOBJ) $(TESTOBJ) $(EMUOBJ)
 # Tests make allocations and writes fail on purpose by standing in front of these.
 WRAP    := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=write -Wl,--wrap=fsync
 
@@ -62,7 +71,7 @@ $(BUILD)/libfoundationts.a: $(LIBOBJ)
 	ar rcs $@ $^
 $(BUILD)/libfoundationts.so: $(LIBOBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libfoundationts.so.0 $^ $(LDLIBS) -o $@
-$(BUILD)/tests.exe: $(TESTOBJ) $(LIBOBJ)
+$(BUILD)/tests.exe: $(TESTOBJ) $(LIBOBJ) $(EMUOBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ $(LDLIBS) -o $@
 
 # The examples of the documentation are programs that must go on working.
@@ -86,6 +95,12 @@ $(BUILD)/cairo: always
 	@mkdir -p $(@D)
 	@echo '$(CAIRO)' | cmp -s - $@ || echo '$(CAIRO)' >$@
 $(BUILD)/tests/%.o: CFLAGS += -Itests
+$(BUILD)/emu/emu.o: tests/emu/emu.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(EMUFLAGS) -c $< -o $@
+$(BUILD)/emu/%.o: src/kernels/cuda/%.cu
+	@mkdir -p $(@D)
+	$(CXX) -x c++ $(EMUFLAGS) -c $< -o $@
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c $< -o $@

@@ -1,7 +1,8 @@
 /* op_help.h - how an op is tested. A test makes a Rig (inputs, outputs between canaries), says in a Formula what the op
  * should give and how large the summed terms are, and rig_check() then runs the op:
- *     the reference against the formula; every tier this CPU has against the reference; each of them twice, with one and
- *     two threads, and in two micro-batches, which must give the same bits. Scratch memory is full of garbage each time. */
+ *     the reference against the formula; every tier this CPU has, and the CUDA kernels in an emulator, against the reference; each
+ *     of them twice, with one and two threads, and in two micro-batches, which must give the same bits. Scratch memory is full of
+ *     garbage each time. To the emulator two threads mean that those of a block run in the opposite order. */
 #ifndef OP_HELP_H
 #define OP_HELP_H
 
@@ -82,11 +83,13 @@ void  part_close(Part *p);
 Mat   part_rows(const Part *p, Mat all, int fetch);                    /* rows of their own, or all itself */
 void  part_return(const Part *p, Mat rows, Mat all);                   /* writes them back and frees them */
 
-/* A backend for a tier ("ref", "base", "avx2"), its scratch memory fenced; NULL if this CPU lacks the tier. */
+/* A backend for a tier ("ref", "base", "avx2"; "cuda": the emulator), its scratch memory fenced; NULL if it is not there. */
 Backend *tier_open(const char *tier, Dtype type, int threads, const Dims *d);
 int      tier_close(Backend *b);                                       /* 0 if something was written behind the scratch memory */
 void     tier_soil(Backend *b, int byte);
-extern const char *const tier_names[3];
+enum { TIERS = 4 };
+extern const char *const tier_names[TIERS];
+int      tier_has(int tier, Dtype type);                               /* bf16 has only the reference and CUDA */
 
 /* grad against central differences of f over p: five points, h = 2^-4, so the error is h^4/30 of the fifth derivative (5e-7 of
  * functions whose derivatives are about 1) and 1.5/h = 24 times the rounding of f, a sum of fp32 numbers (1e-6 of its size). */

@@ -111,8 +111,8 @@ TEST(backend_text_names_tier_and_blas)
     Err e;
     Backend *b;
     OK(backend_open(&b, "cpu", F32, 1, &e));
-    int n = backend_text(text, sizeof text);
+    int n = backend_text(b, text, sizeof text);
     CHECK(n == (int)strlen(text) && !strncmp(text, "cpu (", 5) && strstr(text, b->tier) && strstr(text, "OpenBLAS") && text[n - 1] == ')');
-    CHECK(backend_text(half, sizeof half) == n && strlen(half) == sizeof half - 1);
+    CHECK(backend_text(NULL, half, sizeof half) == n && strlen(half) == sizeof half - 1);
     backend_close(b);
 }

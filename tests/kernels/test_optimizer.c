@@ -58,7 +58,7 @@ TEST(op_sumsq)
     for (int i = 0; i < 9; i++) one_sumsq(size[i], 0x1p-10f);
     one_sumsq(1000, 1e30f);
     one_sumsq(1000, 1e-30f);
-    for (int t = 0; t < 3; t++) {
+    for (int t = 0; t < TIERS; t++) {
         sumsq_not_finite(tier_names[t], NAN);
         sumsq_not_finite(tier_names[t], -INFINITY);
     }
@@ -215,7 +215,7 @@ TEST(op_adamw)
     one_adamw(LONG, all, 1, 1000, 1, 1);
     one_adamw(LONG, most, 1, 2, 1, 0);
     one_adamw(LONG, across, 3, 1000, 1, 1);
-    for (int t = 0; t < 3; t++) {
+    for (int t = 0; t < TIERS; t++) {
         only_ranges_decay(tier_names[t]);
         not_finite(tier_names[t], 1);
         not_finite(tier_names[t], 0);

@@ -179,7 +179,7 @@ static void route_without_numbers(float x)
     Gate k = {.b = NULL};
     gate_open(&k, (const int[]){3, 0, -1}, 5, 8, 2, F32, 0, PLAIN, 0);
     put(k.x, 1, 2, (double)x);
-    for (int t = 0; t < 3; t++) {
+    for (int t = 0; t < TIERS; t++) {
         Backend *b = tier_open(tier_names[t], F32, 1, &k.r.dims);
         if (!b) continue;
         run_route(&k, b, &k.r.c.in, 0);

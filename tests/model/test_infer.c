@@ -47,7 +47,7 @@ static int pass(Runs *r, int first, int n, int from, int to, int *which)
         if (end > in.longest) in.longest = end;
     }
     in.nchunk = in.nseg;
-    if (in.nseg) infer_pass(&r->f, &in, (Mat){r->out, in.nseg, r->O, r->O, F32});
+    if (in.nseg) infer_pass(&r->f, &in, r->out);
     return in.nseg;
 }
 
@@ -115,6 +115,6 @@ TEST(infer_without_memory)
         if (!bad) break;
         CHECK(e.code == FTS_NOMEM && n < 100);
     }
-    CHECK(infer_bytes(&r.g.c, F32, 10, 2, 10) < infer_bytes(&r.g.c, F32, 10, 2, 100) && infer_bytes(&r.g.c, F32, 10, 2, 10) < infer_bytes(&r.g.c, F32, 100, 2, 10));
+    CHECK(infer_bytes(r.b, &r.g.c, 10, 2, 10) < infer_bytes(r.b, &r.g.c, 10, 2, 100) && infer_bytes(r.b, &r.g.c, 10, 2, 10) < infer_bytes(r.b, &r.g.c, 100, 2, 10));
     runs_close(&r);
 }

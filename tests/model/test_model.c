@@ -159,7 +159,7 @@ static int fixture_open(Fixture *f, ModelConfig c, const int *npt, int nseg, int
         loss_valid(&c, npt[i], f->valid);
         if (n > f->in.longest) f->in.longest = n;
     }
-    f->in = (Input){f->points, f->seg, f->chunk, nseg, nchunk, tok, f->in.longest, c.P, c.S};
+    f->in = (Input){f->points, f->seg, f->chunk, nseg, nchunk, tok, f->in.longest, c.P, c.S, NULL};
     if (backend_open(&f->b, "cpu", F32, threads, e) || model_open(&f->m, &c, f->b, 1, e)) return -1;
     model_init(f->m, 7);
     return model_reserve(f->m, tok, nchunk, f->in.longest, r, e);
