@@ -1,12 +1,15 @@
 # make              the program: build/foundationts (and the libraries)     make test     build and run every test
 # make SAN=1 test   the same under AddressSanitizer and UBSan               make tsan     the threaded parts under ThreadSanitizer
+# make CUDA=1       with a CUDA backend (nvcc 13; CUDA_HOME=/usr/local/cuda)
 # make install      PREFIX=/usr/local, DESTDIR                              make test ROOMS="util data"    only these rooms
 CC       ?= gcc
 PREFIX   ?= /usr/local
 ROOMS    ?= util hub data kernels model train forecast eval report api cli
 VERSION  := $(shell sed -n 's/.*FTS_VERSION "\(.*\)"/\1/p' include/foundationts.h)
-KIND     := $(notdir $(CC))$(if $(SAN),-san)$(if $(TSAN),-tsan)
+KIND     := $(notdir $(CC))$(if $(CUDA),-cuda)$(if $(SAN),-san)$(if $(TSAN),-tsan)
 BUILD    ?= build/$(KIND)
+CUDA_HOME ?= /usr/local/cuda
+NVCC     ?= $(CUDA_HOME)/bin/nvcc
 
 # A library that is missing stops the build and says what to install: nothing is left out silently.
 need = $(if $(shell pkg-config --exists $(1) && echo yes),,$(error $(1) was not found: install $(2), or run script/setup))
@@ -18,7 +21,7 @@ $(call need,libcrypto,libssl-dev)
 $(call need,zlib,zlib1g-dev)
 $(call need,yaml-0.1,libyaml-dev)
 ifdef CUDA
-$(error CUDA=1: there is no CUDA backend in this version, build without it)
+$(if $(shell command -v $(NVCC)),,$(error CUDA=1: $(NVCC) was not found: install CUDA 13, or say where it is with CUDA_HOME=))
 endif
 BLAS_CFLAGS := $(shell pkg-config --cflags openblas)
 BLAS_LIBS   := $(shell pkg-config --libs openblas)
@@ -35,6 +38,12 @@ OPT     ?= -O2
 # No contraction: a product and a sum are fused only where the code says so, or results would differ between compilers.
 CFLAGS  += -std=c11 -D_GNU_SOURCE $(OPT) -g $(WARN) -Iinclude -Isrc -fvisibility=hidden -fPIC -pthread -ffp-contract=off -MMD -MP
 LDLIBS  += $(BLAS_LIBS) $(CAIRO_LIBS) -lcurl -lcrypto -lyaml -lz -lm -pthread
+ifdef CUDA
+# sm_90a for Hopper; for newer devices the driver compiles from PTX. The runtime is linked in: a machine without CUDA says so when it is asked for.
+GENCODE  ?= -gencode arch=compute_90a,code=sm_90a -gencode arch=compute_80,code=compute_80
+NVFLAGS  := -std=c++20 $(OPT) -lineinfo $(GENCODE) -Xcompiler -Wall,-fvisibility=hidden,-fPIC,-fno-exceptions,-fno-rtti,-ffp-contract=off -Xptxas -v -Iinclude -Isrc -MMD -MP
+LDLIBS   += -L$(CUDA_HOME)/lib64 -lcudart_static -lstdc++ -ldl -lrt -Wl,-rpath,$(CUDA_HOME)/lib64
+endif
 ifdef SAN
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS  += $(SANFLAGS)
@@ -52,9 +61,11 @@ EMUFLAGS := -std=c++20 -D_GNU_SOURCE $(OPT) -g -Wall -Wextra -Werror -Wno-unknow
 
 SRC     := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c src/$(r)/*/*.c))
 SRC     := $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),$(SRC),$(filter-out src/kernels/cpu/avx2_%,$(SRC)))
-LIBOBJ  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/cli/%,$(SRC)))
+SRC     := $(if $(CUDA),$(SRC),$(filter-out src/kernels/cuda/%,$(SRC)))
+CUOBJ   := $(if $(CUDA),$(patsubst %.cu,$(BUILD)/%.o,$(wildcard src/kernels/cuda/*.cu)))
+LIBOBJ  := $(CUOBJ) $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/cli/%,$(SRC)))
 CLIOBJ  := $(patsubst %.c,$(BUILD)/%.o,$(filter src/cli/%,$(SRC)))
-TESTOBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c) $(foreach r,$(ROOMS),$(wildcard tests/$(r)/*.c)))
+TESTOBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c) $(if $(CUDA),tests/gpu/managed.c) $(foreach r,$(ROOMS),$(wildcard tests/$(r)/*.c)))
 EMUOBJ  := $(if $(filter yes,$(EMU)),$(if $(filter kernels,$(ROOMS)),$(patsubst src/kernels/cuda/%.cu,$(BUILD)/emu/%.o,$(wildcard src/kernels/cuda/*.cu)) $(BUILD)/emu/emu.o))
 OBJ     := $(LIBOBJ) $(CLIOBJ) $(TESTOBJ) $(EMUOBJ)
 # Tests make allocations and writes fail on purpose by standing in front of these.
@@ -94,6 +105,15 @@ $(BUILD)/src/report/canvas_png.o: $(BUILD)/cairo
 $(BUILD)/cairo: always
 	@mkdir -p $(@D)
 	@echo '$(CAIRO)' | cmp -s - $@ || echo '$(CAIRO)' >$@
+ifdef CUDA
+$(BUILD)/tests/gpu/managed.o: CFLAGS += -isystem $(CUDA_HOME)/include
+$(BUILD)/src/kernels/backend.o: CFLAGS += -DFTS_CUDA
+$(BUILD)/src/kernels/cuda/lt.o: CFLAGS += -isystem $(CUDA_HOME)/include
+# What the assembler says of registers and spills stays beside the object; tools/check_kernels.sh compares it with the list.
+$(CUOBJ): $(BUILD)/%.o: %.cu
+	@mkdir -p $(@D)
+	$(NVCC) $(NVFLAGS) -c $< -o $@ >$(@:.o=.log) 2>&1 || { cat $(@:.o=.log); exit 1; }
+endif
 $(BUILD)/tests/%.o: CFLAGS += -Itests
 $(BUILD)/emu/emu.o: tests/emu/emu.cpp
 	@mkdir -p $(@D)

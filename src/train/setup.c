@@ -159,8 +159,10 @@ static int measure_peak(const Run *r, double *tflops, Err *e)
 {
     *tflops = r->o->mfu_peak_tflops > 0 ? r->o->mfu_peak_tflops : 0;
     if (!r->o->log_perf_metrics || *tflops > 0) return 0;
-    if (perf_measure(tflops, r->device, par_threads(r->b->par), e)) return -1;
-    event_say(&r->spec->events, FTS_EVENT_NOTICE, "mfu is against %.4g tflops, measured with a product of 1024 x 1024 fp32 numbers", *tflops);
+    int side;
+    Dtype type = r->b->device->on_host ? F32 : r->b->dtype;
+    if (perf_measure(tflops, &side, r->device, type, par_threads(r->b->par), e)) return -1;
+    event_say(&r->spec->events, FTS_EVENT_NOTICE, "mfu is against %.4g tflops, measured with a product of %d x %d %s numbers", *tflops, side, side, type == BF16 ? "bf16" : "fp32");
     return 0;
 }
 

@@ -33,6 +33,7 @@ typedef struct Rig {
     Dtype  type;
     int    pad;                          /* ld - cols of every Mat */
     int    serial;                       /* of the random numbers */
+    int    thin;                         /* the emulator takes one case in so many, by their serial number; 0: all */
     struct { unsigned char *p; size_t n; } buf[BUFS];
     Mat    mat[BUFS];
     Out    out[OUTS];

@@ -1,4 +1,5 @@
 /* rows, attend_cache. What a cache gives is, bit for bit, what attention gives for the whole segment, however it came in pieces. */
+#include "device.h"
 #include "kernels/op_help.h"
 
 #include <stdlib.h>
@@ -58,14 +59,16 @@ static void pass(Cached *k, Backend *b, int layer, const int *to)
         k->done[s] = to[s];
     }
     in.nchunk = in.nseg;
-    Mat qkv = {malloc((size_t)in.ntok * (size_t)k->qkv.cols * 4), in.ntok, k->qkv.cols, k->qkv.cols, k->r.type};
-    Mat o = {malloc((size_t)in.ntok * (size_t)k->got.cols * 4), in.ntok, k->got.cols, k->got.cols, k->r.type};
+    Mat qkv = {test_device_memory((size_t)in.ntok * (size_t)k->qkv.cols * 4), in.ntok, k->qkv.cols, k->qkv.cols, k->r.type};
+    Mat o = {test_device_memory((size_t)in.ntok * (size_t)k->got.cols * 4), in.ntok, k->got.cols, k->got.cols, k->r.type};
     move_rows(k->qkv, qkv, &k->r.c, &in, 0);
     tier_soil(b, 0x5a);
     b->ops.attend_cache(b, o, &k->kv, layer, qkv, &k->a, &in);
+    Err e;
+    OK(backend_sync(b, &e));
     move_rows(k->got, o, &k->r.c, &in, 1);
-    free(qkv.p);
-    free(o.p);
+    test_device_free(qkv.p);
+    test_device_free(o.p);
 }
 
 static void in_passes(const char *tier, const int *hs, Dtype type, int threads, const int to[MOST_PASSES][SEGMENTS])

@@ -49,6 +49,7 @@ static int *groups_of(Mlp *k)
 static void mlp_open(Mlp *k, const int *shape, int D, int F, int E, int K, int shared, Dtype type, int pad, int crowd)
 {
     rig_open(&k->r, shape, 1, 1, type, pad);
+    k->r.thin = 53;
     k->route = rig_route(&k->r, E, K, crowd);
     k->shared = shared;
     k->r.dims.D = D;

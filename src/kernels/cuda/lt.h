@@ -1,4 +1,4 @@
-/* lt.h - dense products by cuBLASLt, which is loaded when a device is opened. Algorithms are timed once per shape, then stay the same. */
+/* lt.h - dense products by cuBLASLt, which is loaded when a device is opened. A shape keeps its algorithm. */
 #ifndef KERNELS_CUDA_LT_H
 #define KERNELS_CUDA_LT_H
 

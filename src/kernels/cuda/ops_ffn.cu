@@ -20,6 +20,7 @@ struct GateUp {
     __device__ int hidden_half() const { return hidden.p ? hidden.half_size : keep.half_size; }
     __device__ void store(const Place &at, Sum *sum) const
     {
+#pragma unroll
         for (int i = 0; i < BM / 16 / TILE_WARPS; i++)
 #pragma unroll
             for (int j = 0; j < BN / 8; j++)
@@ -64,7 +65,9 @@ struct Hidden {
     /* Four lanes share a row; they add up in a fixed order. */
     __device__ void store(const Place &at, Sum *sum) const
     {
+#pragma unroll
         for (int i = 0; i < BM / 16 / TILE_WARPS; i++)
+#pragma unroll
             for (int e = 0; e < 4; e += 2) {
                 int m = row_in_tile<BM / 16 / TILE_WARPS>(i, e);
                 float dot = 0;

@@ -3,7 +3,7 @@
 
 namespace fts_cuda {
 
-constexpr int THREADS = 256, PARTS = 1024, PIECE = 4096;
+constexpr int THREADS = 256, PARTS = 264, PIECE = 4096;
 
 /* Sum over the block, which all threads get: pairs, then pairs of pairs. */
 static __device__ double block_sum(double x, double *room)

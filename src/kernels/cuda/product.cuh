@@ -15,7 +15,7 @@ struct Place { int group, row, rows, col, cols; };
 struct Span { int from, to; };
 
 /* Job: PRODUCTS (1 or 2 with the same rows), A_ALONG_K, B_ALONG_K, place(), pieces, span(), a(), b(), store(). A piece is a sum of its own. */
-template <class O, class Job> __global__ void __launch_bounds__(TILE_THREADS) product(Job job)
+template <class O, class Job> __global__ void __launch_bounds__(TILE_THREADS, 3) product(Job job)
 {
     const int ld = row_of<O>(BK);
     __shared__ __align__(16) O a[BM * row_of<O>(BK)];
@@ -26,6 +26,7 @@ template <class O, class Job> __global__ void __launch_bounds__(TILE_THREADS) pr
         Span s = job.span(at, piece);
         if (s.from >= s.to) continue;
         Sum sum[Job::PRODUCTS];
+#pragma unroll
         for (int i = 0; i < Job::PRODUCTS; i++) clear(sum[i]);
         for (int k0 = s.from; k0 < s.to; k0 += BK) {
             fill<BM, BK, Job::A_ALONG_K>(a, [&](int m, int k) { return m < at.rows && k0 + k < s.to ? job.a(at, m, k0 + k) : 0.0f; });
