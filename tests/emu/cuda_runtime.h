@@ -24,6 +24,9 @@
 
 struct dim3 { unsigned x, y, z; constexpr dim3(unsigned a = 1, unsigned b = 1, unsigned c = 1) : x(a), y(b), z(c) {} };
 
+struct alignas(16) float4 { float x, y, z, w; };
+struct alignas(16) uint4 { unsigned x, y, z, w; };
+
 namespace emu {
 struct Now { dim3 thread, block, threads, grid; };
 extern Now now;

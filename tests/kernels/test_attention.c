@@ -34,6 +34,7 @@ static void open_case(Att *k, const int *shape, const int *hs, Dtype type, int p
 {
     *k = (Att){.a = {hs[0], hs[1], hs[2], hs[2] == 16 ? 500 : 10000}};
     rig_open(&k->r, shape, 1, 1, type, pad);
+    k->r.thin = 5;
     int n = k->r.c.in.ntok, H = hs[0], Hk = hs[1], d = hs[2];
     k->r.dims.H = H;
     k->r.dims.Hk = Hk;

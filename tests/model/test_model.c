@@ -278,6 +278,7 @@ TEST(model_threads_micro_batches_and_recomputation_change_no_bit)
             Err e;
             Fixture f;
             StepSum got;
+            if (t == 3 && i % 3) continue;
             setenv("FTS_TIER", tiers[t], 1);
             int bad = fixture_open(&f, small(1, 1, 2), npt[t == 3], 7, way[i].threads, way[i].r, &e);
             unsetenv("FTS_TIER");

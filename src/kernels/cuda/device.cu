@@ -1,14 +1,20 @@
 /* device.cu - a CUDA device behind backend.h: memory, transfers, the sticky error, the copies of inputs. */
 #include "kernels/cuda/gpu.cuh"
 
+#include <nvtx3/nvToolsExt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 namespace fts_cuda {
 
+/* A profiler sees each op as a range with its name. */
+#define OP(name, args, call) static void ranged_##name args { nvtxRangePushA(#name); cuda_##name call; nvtxRangePop(); }
+#include "kernels/ops.def"
+#undef OP
+
 static const Ops cuda_ops = {
-#define OP(name, args, call) cuda_##name,
+#define OP(name, args, call) ranged_##name,
 #include "kernels/ops.def"
 #undef OP
 };
@@ -130,6 +136,7 @@ static void download(Backend *b, void *host, const void *device, size_t bytes)
 {
     Cuda *c = cuda_of(b);
     if (!bytes) return;
+    (void)cudaSetDevice(c->number);
     note(b, cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, c->stream), "fetching from the device");
     note(b, cudaStreamSynchronize(c->stream), "fetching from the device");
 }
@@ -219,6 +226,7 @@ static const Tables *make_tables(Backend *b, const Input *in)
 {
     static const Tables none = {};
     Cuda *c = cuda_of(b);
+    (void)cudaSetDevice(c->number);              /* this may be another thread than that which opened it */
     Stage *s = &c->input[c->next_input++ % INPUTS];
     size_t points = 0, tiles = 0;
     for (int i = 0; i < in->nseg; i++) {

@@ -107,6 +107,29 @@ __device__ inline void set(const Ref &m, size_t r, int c, float x)
     else static_cast<float *>(m.p)[i] = x;
 }
 
+/* Eight numbers of a row at once, where they lie at multiples of 16 bytes. */
+__device__ inline void unpack(float *x, unsigned pair)
+{
+    const bfloat *h = reinterpret_cast<const bfloat *>(&pair);
+    x[0] = number(h[0]);
+    x[1] = number(h[1]);
+}
+__device__ inline void eight(float (&x)[8], const float *p)
+{
+    float4 a = *reinterpret_cast<const float4 *>(p), b = *reinterpret_cast<const float4 *>(p + 4);
+    x[0] = a.x; x[1] = a.y; x[2] = a.z; x[3] = a.w;
+    x[4] = b.x; x[5] = b.y; x[6] = b.z; x[7] = b.w;
+}
+__device__ inline void eight(float (&x)[8], const bfloat *p)
+{
+    uint4 a = *reinterpret_cast<const uint4 *>(p);
+    unpack(x, a.x);
+    unpack(x + 2, a.y);
+    unpack(x + 4, a.z);
+    unpack(x + 6, a.w);
+}
+inline int is_wide(const void *p, size_t ld) { return reinterpret_cast<uintptr_t>(p) % 16 == 0 && ld % 8 == 0; }
+
 __device__ inline float sigmoid(float x) { return 1 / (1 + expf(-x)); }
 __device__ inline float silu(float x) { return x * sigmoid(x); }
 __device__ inline float silu_slope(float x) { float s = sigmoid(x); return s * (1 + x * (1 - s)); }

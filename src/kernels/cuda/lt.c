@@ -120,10 +120,15 @@ static void choose(Lt *lt, Known *k)
     cublasLtMatmulHeuristicResult_t r;
     uint32_t reductions = CUBLASLT_REDUCTION_SCHEME_NONE | CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
     size_t room = LT_WORKSPACE;
+    uint32_t aligned = 16;               /* what a view of a matrix, or a parameter behind others, keeps to */
     int n = 0;
     if (lt->f.MatmulPreferenceCreate(&wish) != CUBLAS_STATUS_SUCCESS) return;
     int bad = lt->f.MatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &room, sizeof room)
         || lt->f.MatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &reductions, sizeof reductions)
+        || lt->f.MatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &aligned, sizeof aligned)
+        || lt->f.MatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &aligned, sizeof aligned)
+        || lt->f.MatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &aligned, sizeof aligned)
+        || lt->f.MatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &aligned, sizeof aligned)
         || lt->f.MatmulAlgoGetHeuristic(lt->handle, k->what, k->b, k->a, k->y, k->y, wish, 1, &r, &n);
     k->found = !bad && n == 1 && r.state == CUBLAS_STATUS_SUCCESS;
     if (k->found) k->algo = r.algo;

@@ -66,7 +66,9 @@ template <class O> __global__ void turn(Turn<O> a)
 template <class O> struct Attend {
     const O *q;                          /* (N,H,d) rotated */
     Keys<O> keys;
-    Ref o, d_o;
+    Ref o;
+    const O *d_o; size_t d_o_row;
+    int wide;                            /* rows of all operands begin at multiples of 16 bytes */
     float *lse; const float *delta;      /* (N,H); lse NULL: not asked for */
     float *dq, *dk; Ref dqkv;            /* backward: gradients of the rotated (N,H,d) and (N,Hk,d); of v in its place */
     Shape s;
@@ -80,18 +82,22 @@ template <class O, int DH> struct Room {
     static size_t bytes(int rows, int across) { return (size_t(rows) * ROWS_SIZE + size_t(across) * ACROSS_SIZE + P_SIZE) * sizeof(O) + 2 * TILE * sizeof(float); }
 };
 
-template <class O, int DH, class F> __device__ inline void load_rows(O *to, int n, int d, F row)
+/* Rows 0 .. n-1 of d numbers, row(r) each; wide: at multiples of 16 bytes. */
+template <class O, int DH, class F> __device__ inline void load_rows(O *to, int n, int d, int wide, F row)
 {
-    fill<TILE, DH, true>(to, [&](int r, int c) { return r < n && c < d ? number(row(r)[c]) : 0.0f; });
+    fill_wide<TILE, DH, true>(to, [&](int r, int c) { return r < n && c < d ? number(row(r)[c]) : 0.0f; }, [&](int r, int c, float (&x)[8]) {
+        bool inside = wide && r < n && c + 7 < d;
+        if (inside) eight(x, row(r) + c);
+        return inside;
+    });
 }
-
-template <class O, int DH, class F> __device__ inline void load_across(O *to, int n, int d, F row)
+template <class O, int DH, class F> __device__ inline void load_across(O *to, int n, int d, int wide, F row)
 {
-    const int ld = Room<O, DH>::ACROSS;
-    for (int x = int(threadIdx.x); x < TILE * DH; x += TILE_THREADS) {
-        int r = x / DH, c = x % DH;
-        to[c * ld + r] = stored<O>(r < n && c < d ? number(row(r)[c]) : 0.0f);
-    }
+    fill_wide<DH, TILE, false>(to, [&](int c, int r) { return r < n && c < d ? number(row(r)[c]) : 0.0f; }, [&](int c, int r, float (&x)[8]) {
+        bool inside = wide && r < n && c + 7 < d;
+        if (inside) eight(x, row(r) + c);
+        return inside;
+    });
 }
 
 typedef Held<1, TILE / 8> Scores;
@@ -148,13 +154,13 @@ template <class O, int DH> __global__ void __launch_bounds__(TILE_THREADS) atten
     float high[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0};
     Held<1, DH / 8> o;
     clear(o);
-    load_rows<O, DH>(q, n, d, [&](int r) { return a.q + (size_t(s.tok + tile.at + r) * size_t(a.s.H) + size_t(head)) * size_t(d); });
+    load_rows<O, DH>(q, n, d, a.wide, [&](int r) { return a.q + (size_t(s.tok + tile.at + r) * size_t(a.s.H) + size_t(head)) * size_t(d); });
     for (int k0 = 0; k0 < keys; k0 += TILE) {
         Scores p;
         clear(p);
         __syncthreads();
-        load_rows<O, DH>(k, keys - k0, d, [&](int r) { return a.keys.key(s, kv, k0 + r); });
-        load_across<O, DH>(v, keys - k0, d, [&](int r) { return a.keys.value(s, kv, k0 + r); });
+        load_rows<O, DH>(k, keys - k0, d, a.wide, [&](int r) { return a.keys.key(s, kv, k0 + r); });
+        load_across<O, DH>(v, keys - k0, d, a.wide, [&](int r) { return a.keys.value(s, kv, k0 + r); });
         __syncthreads();
         multiply(p, q, R::ROW, k, R::ROW, d);
         soften(p, o, high, sum, last, k0, a.scale);
@@ -201,16 +207,16 @@ template <class O, int DH> __global__ void __launch_bounds__(TILE_THREADS) atten
     }
     Held<1, DH / 8> dq;
     clear(dq);
-    load_rows<O, DH>(q, n, d, [&](int r) { return a.q + ((tok + size_t(r)) * size_t(a.s.H) + size_t(head)) * size_t(d); });
-    fill<TILE, DH, true>(g, [&](int r, int c) { return r < n && c < d ? get(a.d_o, tok + size_t(r), head * d + c) : 0.0f; });
+    load_rows<O, DH>(q, n, d, a.wide, [&](int r) { return a.q + ((tok + size_t(r)) * size_t(a.s.H) + size_t(head)) * size_t(d); });
+    load_rows<O, DH>(g, n, d, a.wide, [&](int r) { return a.d_o + (tok + size_t(r)) * a.d_o_row + size_t(head * d); });
     for (int k0 = 0; k0 < keys; k0 += TILE) {
         Scores p, dp;
         clear(p);
         clear(dp);
         __syncthreads();
-        load_rows<O, DH>(k, keys - k0, d, [&](int r) { return a.keys.key(s, kv, k0 + r); });
-        load_rows<O, DH>(v, keys - k0, d, [&](int r) { return a.keys.value(s, kv, k0 + r); });
-        load_across<O, DH>(kt, keys - k0, d, [&](int r) { return a.keys.key(s, kv, k0 + r); });
+        load_rows<O, DH>(k, keys - k0, d, a.wide, [&](int r) { return a.keys.key(s, kv, k0 + r); });
+        load_rows<O, DH>(v, keys - k0, d, a.wide, [&](int r) { return a.keys.value(s, kv, k0 + r); });
+        load_across<O, DH>(kt, keys - k0, d, a.wide, [&](int r) { return a.keys.key(s, kv, k0 + r); });
         __syncthreads();
         multiply(p, q, R::ROW, k, R::ROW, d);
         multiply(dp, g, R::ROW, v, R::ROW, d);
@@ -236,8 +242,8 @@ template <class O, int DH> __global__ void __launch_bounds__(TILE_THREADS) atten
     Held<1, DH / 8> dk, dv;
     clear(dk);
     clear(dv);
-    load_rows<O, DH>(k, n, d, [&](int r) { return a.keys.key(s, kv, tile.at + r); });
-    load_rows<O, DH>(v, n, d, [&](int r) { return a.keys.value(s, kv, tile.at + r); });
+    load_rows<O, DH>(k, n, d, a.wide, [&](int r) { return a.keys.key(s, kv, tile.at + r); });
+    load_rows<O, DH>(v, n, d, a.wide, [&](int r) { return a.keys.value(s, kv, tile.at + r); });
     for (int step = 0, tiles = (s.ntok - tile.at + TILE - 1) / TILE; step < group * tiles; step++) {
         int head = kv * group + step / tiles, q0 = tile.at + step % tiles * TILE, m = s.ntok - q0 < TILE ? s.ntok - q0 : TILE;
         size_t tok = size_t(s.tok + q0);
@@ -245,9 +251,9 @@ template <class O, int DH> __global__ void __launch_bounds__(TILE_THREADS) atten
         clear(p);
         clear(dp);
         __syncthreads();
-        load_rows<O, DH>(q, m, d, [&](int r) { return a.q + ((tok + size_t(r)) * size_t(a.s.H) + size_t(head)) * size_t(d); });
-        load_across<O, DH>(qt, m, d, [&](int r) { return a.q + ((tok + size_t(r)) * size_t(a.s.H) + size_t(head)) * size_t(d); });
-        fill<TILE, DH, true>(g, [&](int r, int c) { return r < m && c < d ? get(a.d_o, tok + size_t(r), head * d + c) : 0.0f; });
+        load_rows<O, DH>(q, m, d, a.wide, [&](int r) { return a.q + ((tok + size_t(r)) * size_t(a.s.H) + size_t(head)) * size_t(d); });
+        load_across<O, DH>(qt, m, d, a.wide, [&](int r) { return a.q + ((tok + size_t(r)) * size_t(a.s.H) + size_t(head)) * size_t(d); });
+        load_rows<O, DH>(g, m, d, a.wide, [&](int r) { return a.d_o + (tok + size_t(r)) * a.d_o_row + size_t(head * d); });
         for (int x = int(threadIdx.x); x < TILE; x += TILE_THREADS) {
             lse[x] = x < m ? a.lse[(tok + size_t(x)) * size_t(a.s.H) + size_t(head)] : 0;
             delta[x] = x < m ? a.delta[(tok + size_t(x)) * size_t(a.s.H) + size_t(head)] : 0;
@@ -364,6 +370,7 @@ template <class O> static void forward(Backend *b, Mat o, float *lse, Mat qkv, c
     rotate<O>(b, "attention", w, qkv, s, t, nullptr, nullptr, nullptr);
     Attend<O> a = attend_of(w, s, t);
     a.keys = keys_of(w, qkv, s);
+    a.wide = s.d % 8 == 0 && is_wide(a.keys.v, size_t(qkv.ld));
     a.o = ref(o);
     a.lse = lse;
     any_width(b, "attention", a, 0);
@@ -379,6 +386,7 @@ template <class O> static void cached(Backend *b, Mat o, KvCache *kv, int layer,
     O *ck = static_cast<O *>(kv->p) + size_t(layer) * size_t(kv->slots) * slot;
     rotate<O>(b, "attend_cache", w, qkv, s, t, ck, ck + half, kv);
     Attend<O> a = attend_of(w, s, t);
+    a.wide = is_wide(kv->p, size_t(kv->d));
     a.keys = {ck, ck + half, size_t(kv->d), size_t(kv->d), head, head, slot, 1};
     a.o = ref(o);
     any_width(b, "attend_cache", a, 0);
@@ -394,7 +402,10 @@ template <class O> static void backward(Backend *b, Mat dqkv, Mat d_o, Mat o, co
     launch(b, "attention_bwd", make_delta, dim3(blocks(size_t(s.ntok) * size_t(s.H), THREADS)), THREADS, w.delta, ref(o), ref(d_o), s);
     Attend<O> a = attend_of(w, s, t);
     a.keys = keys_of(w, qkv, s);
-    a.d_o = ref(d_o);
+    a.wide = s.d % 8 == 0 && is_wide(a.keys.v, size_t(qkv.ld));
+    a.d_o = static_cast<const O *>(d_o.p);
+    a.d_o_row = size_t(d_o.ld);
+    a.wide = a.wide && is_wide(d_o.p, size_t(d_o.ld));
     a.lse = const_cast<float *>(lse);
     a.delta = w.delta;
     a.dq = w.dq;

@@ -12,10 +12,14 @@ struct GateUp {
     const float *gate, *up;
     int F, D, pieces;
     Grouping rows;
+    int a_wide = x.wide(), b_wide = is_wide(gate, size_t(D)) && is_wide(up, size_t(D));
     __device__ bool place(Place &at) const { return rows.find(int(blockIdx.x), at) && place_columns(at, int(blockIdx.y), F); }
     __device__ Span span(const Place &, int) const { return {0, D}; }
     __device__ float a(const Place &at, int m, int k) const { return x.at(at.row + m, k); }
-    __device__ float b(int i, const Place &at, int n, int k) const { return (i ? up : gate)[(size_t(at.group) * size_t(F) + size_t(at.col + n)) * size_t(D) + size_t(k)]; }
+    __device__ void a8(const Place &at, int m, int k, float (&v)[8]) const { x.at8(at.row + m, k, v); }
+    __device__ const float *from(int i, const Place &at, int n, int k) const { return (i ? up : gate) + (size_t(at.group) * size_t(F) + size_t(at.col + n)) * size_t(D) + size_t(k); }
+    __device__ float b(int i, const Place &at, int n, int k) const { return *from(i, at, n, k); }
+    __device__ void b8(int i, const Place &at, int n, int k, float (&v)[8]) const { eight(v, from(i, at, n, k)); }
     __device__ float as_kept(float v) const { return hidden_half() ? rounded<bfloat>(v) : v; }
     __device__ int hidden_half() const { return hidden.p ? hidden.half_size : keep.half_size; }
     __device__ void store(const Place &at, Sum *sum) const
@@ -48,10 +52,14 @@ struct Hidden {
     float *part;                         /* (rows, tiles of F) */
     int F, D, pieces;
     Grouping rows;
+    int a_wide = dout.wide(), b_wide = is_wide(down, size_t(F));
     __device__ bool place(Place &at) const { return rows.find(int(blockIdx.x), at) && place_columns(at, int(blockIdx.y), F); }
     __device__ Span span(const Place &, int) const { return {0, D}; }
     __device__ float a(const Place &at, int m, int k) const { return dout.at(at.row + m, k); }
-    __device__ float b(int, const Place &at, int n, int k) const { return down[(size_t(at.group) * size_t(D) + size_t(k)) * size_t(F) + size_t(at.col + n)]; }
+    __device__ void a8(const Place &at, int m, int k, float (&v)[8]) const { dout.at8(at.row + m, k, v); }
+    __device__ const float *from(const Place &at, int n, int k) const { return down + (size_t(at.group) * size_t(D) + size_t(k)) * size_t(F) + size_t(at.col + n); }
+    __device__ float b(int, const Place &at, int n, int k) const { return *from(at, n, k); }
+    __device__ void b8(int, const Place &at, int n, int k, float (&v)[8]) const { eight(v, from(at, n, k)); }
     __device__ float one(const Place &at, int m, int n, float wide) const
     {
         size_t row = size_t(at.row + m);

@@ -14,7 +14,8 @@ typedef Held<BM / 16 / TILE_WARPS, BN / 8> Sum;
 struct Place { int group, row, rows, col, cols; };
 struct Span { int from, to; };
 
-/* Job: PRODUCTS (1 or 2 with the same rows), A_ALONG_K, B_ALONG_K, place(), pieces, span(), a(), b(), store(). A piece is a sum of its own. */
+/* Job: PRODUCTS (1 or 2 with the same rows), A_ALONG_K, B_ALONG_K, place(), pieces, span(), a(), b(), store(). A piece is a sum of its own.
+ * a8(), b8(): eight operands along k or rows, where a_wide, b_wide say that they lie at multiples of 16 bytes. */
 template <class O, class Job> __global__ void __launch_bounds__(TILE_THREADS, 3) product(Job job)
 {
     const int ld = row_of<O>(BK);
@@ -29,10 +30,20 @@ template <class O, class Job> __global__ void __launch_bounds__(TILE_THREADS, 3)
 #pragma unroll
         for (int i = 0; i < Job::PRODUCTS; i++) clear(sum[i]);
         for (int k0 = s.from; k0 < s.to; k0 += BK) {
-            fill<BM, BK, Job::A_ALONG_K>(a, [&](int m, int k) { return m < at.rows && k0 + k < s.to ? job.a(at, m, k0 + k) : 0.0f; });
+            fill_wide<BM, BK, Job::A_ALONG_K>(a, [&](int m, int k) { return m < at.rows && k0 + k < s.to ? job.a(at, m, k0 + k) : 0.0f; },
+                [&](int m, int k, float (&x)[8]) {
+                    bool inside = job.a_wide && m + (Job::A_ALONG_K ? 0 : 7) < at.rows && k0 + k + (Job::A_ALONG_K ? 7 : 0) < s.to;
+                    if (inside) job.a8(at, m, k0 + k, x);
+                    return inside;
+                });
 #pragma unroll
             for (int i = 0; i < Job::PRODUCTS; i++)
-                fill<BN, BK, Job::B_ALONG_K>(w[i], [&](int n, int k) { return n < at.cols && k0 + k < s.to ? job.b(i, at, n, k0 + k) : 0.0f; });
+                fill_wide<BN, BK, Job::B_ALONG_K>(w[i], [&](int n, int k) { return n < at.cols && k0 + k < s.to ? job.b(i, at, n, k0 + k) : 0.0f; },
+                    [&](int n, int k, float (&x)[8]) {
+                        bool inside = job.b_wide && n + (Job::B_ALONG_K ? 0 : 7) < at.cols && k0 + k + (Job::B_ALONG_K ? 7 : 0) < s.to;
+                        if (inside) job.b8(i, at, n, k0 + k, x);
+                        return inside;
+                    });
             __syncthreads();
             if (warp_of() * (BM / TILE_WARPS) < at.rows)
 #pragma unroll
@@ -81,6 +92,16 @@ struct Side {
         float x = get(m, size_t(token ? token[row] : row), c);
         return scale ? scale[row] * x : x;
     }
+    __device__ void at8(int row, int c, float (&x)[8]) const
+    {
+        size_t i = size_t(token ? token[row] : row) * size_t(m.ld) + size_t(c);
+        if (m.half_size) eight(x, static_cast<const bfloat *>(m.p) + i);
+        else eight(x, static_cast<const float *>(m.p) + i);
+        if (!scale) return;
+#pragma unroll
+        for (int k = 0; k < 8; k++) x[k] *= scale[row];
+    }
+    int wide() const { return is_wide(m.p, size_t(m.ld)); }
 };
 inline Side side(Mat m, const int *token = nullptr, const float *scale = nullptr) { return {ref(m), token, scale}; }
 
@@ -91,10 +112,14 @@ struct Forward {
     const float *w, *bias;
     int out, in, add, pieces;
     Grouping rows;
+    int a_wide = x.wide(), b_wide = is_wide(w, size_t(in));
     __device__ bool place(Place &at) const { return rows.find(int(blockIdx.x), at) && place_columns(at, int(blockIdx.y), out); }
     __device__ Span span(const Place &, int) const { return {0, in}; }
     __device__ float a(const Place &at, int m, int k) const { return x.at(at.row + m, k); }
-    __device__ float b(int, const Place &at, int n, int k) const { return w[(size_t(at.group) * size_t(out) + size_t(at.col + n)) * size_t(in) + size_t(k)]; }
+    __device__ void a8(const Place &at, int m, int k, float (&v)[8]) const { x.at8(at.row + m, k, v); }
+    __device__ const float *from(const Place &at, int n, int k) const { return w + (size_t(at.group) * size_t(out) + size_t(at.col + n)) * size_t(in) + size_t(k); }
+    __device__ float b(int, const Place &at, int n, int k) const { return *from(at, n, k); }
+    __device__ void b8(int, const Place &at, int n, int k, float (&v)[8]) const { eight(v, from(at, n, k)); }
     __device__ void store(const Place &at, Sum *sum) const
     {
         each(sum[0], [&](int m, int n, float v) {
@@ -113,14 +138,17 @@ struct Back {
     const float *w, *w2;
     int out, in, pieces;
     Grouping rows;
+    int a_wide = dy.wide(), b_wide = is_wide(w, size_t(in)) && is_wide(w2, size_t(in));
     __device__ bool place(Place &at) const { return rows.find(int(blockIdx.x), at) && place_columns(at, int(blockIdx.y), in); }
     __device__ Span span(const Place &, int) const { return {0, w2 ? 2 * out : out}; }
     __device__ float a(const Place &at, int m, int k) const { return dy.at(at.row + m, k); }
-    __device__ float b(int, const Place &at, int n, int k) const
+    __device__ void a8(const Place &at, int m, int k, float (&v)[8]) const { dy.at8(at.row + m, k, v); }
+    __device__ const float *from(const Place &at, int n, int k) const
     {
-        const float *from = k < out ? w : w2;
-        return from[(size_t(at.group) * size_t(out) + size_t(k < out ? k : k - out)) * size_t(in) + size_t(at.col + n)];
+        return (k < out ? w : w2) + (size_t(at.group) * size_t(out) + size_t(k < out ? k : k - out)) * size_t(in) + size_t(at.col + n);
     }
+    __device__ float b(int, const Place &at, int n, int k) const { return *from(at, n, k); }
+    __device__ void b8(int, const Place &at, int n, int k, float (&v)[8]) const { eight(v, from(at, n, k)); }
     __device__ void store(const Place &at, Sum *sum) const
     {
         each(sum[0], [&](int m, int n, float v) { if (m < at.rows && n < at.cols) set(dx, size_t(at.row + m), at.col + n, v); });
@@ -134,6 +162,7 @@ struct Grad {
     float *dw, *dw2;
     int out, in, pieces;                 /* pieces: chunks */
     const int *chunk, *start, *count;    /* rows of a chunk; or of a group and a chunk */
+    int a_wide = dy.wide(), b_wide = x.wide();
     __device__ bool place(Place &at) const
     {
         int all = dw2 ? 2 * out : out;
@@ -148,7 +177,9 @@ struct Grad {
         return start ? Span{start[p], start[p] + count[p]} : Span{chunk[piece], chunk[piece + 1]};
     }
     __device__ float a(const Place &at, int m, int k) const { return dy.at(k, at.row + m); }
+    __device__ void a8(const Place &at, int m, int k, float (&v)[8]) const { dy.at8(k, at.row + m, v); }
     __device__ float b(int, const Place &at, int n, int k) const { return x.at(k, at.col + n); }
+    __device__ void b8(int, const Place &at, int n, int k, float (&v)[8]) const { x.at8(k, at.col + n, v); }
     __device__ void store(const Place &at, Sum *sum) const
     {
         each(sum[0], [&](int m, int n, float v) {

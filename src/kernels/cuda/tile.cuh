@@ -130,13 +130,32 @@ template <int NJ> __device__ inline void multiply_on(Held<1, NJ> &acc, Held<1, T
     }
 }
 
-/* (ROWS, K) operands into shared memory, f(row, k) each; along k or along rows, as they lie in memory. */
-template <int ROWS, int K, bool ALONG_K, class O, class F> __device__ inline void fill(O *to, F f)
+/* Eight operands that lie behind each other. */
+__device__ inline void put_eight(float *to, const float (&x)[8])
+{
+#pragma unroll
+    for (int i = 0; i < 8; i++) to[i] = x[i];
+}
+__device__ inline void put_eight(bfloat *to, const float (&x)[8])
+{
+    *reinterpret_cast<uint4 *>(to) = uint4{packed(x[0], x[1]), packed(x[2], x[3]), packed(x[4], x[5]), packed(x[6], x[7])};
+}
+
+/* (ROWS, K) operands into shared memory, eight at a time along k or along rows, as they lie in memory: all of them by f8(row, k, x)
+ * where that is true, else f(row, k) each. */
+template <int ROWS, int K, bool ALONG_K, class O, class F, class F8> __device__ inline void fill_wide(O *to, F f, F8 f8)
 {
     const int ld = row_of<O>(K);
-    for (int x = int(threadIdx.x); x < ROWS * K; x += TILE_THREADS) {
-        int row = ALONG_K ? x / K : x % ROWS, k = ALONG_K ? x % K : x / ROWS;
-        to[row * ld + k] = stored<O>(f(row, k));
+    for (int run = int(threadIdx.x); run < ROWS * K / 8; run += TILE_THREADS) {
+        int row = ALONG_K ? run / (K / 8) : run % (ROWS / 8) * 8, k = ALONG_K ? run % (K / 8) * 8 : run / (ROWS / 8);
+        float x[8];
+        if (!f8(row, k, x))
+#pragma unroll
+            for (int i = 0; i < 8; i++) x[i] = ALONG_K ? f(row, k + i) : f(row + i, k);
+        if (ALONG_K) put_eight(to + row * ld + k, x);
+        else
+#pragma unroll
+            for (int i = 0; i < 8; i++) to[(row + i) * ld + k] = stored<O>(x[i]);
     }
 }
 
