@@ -114,7 +114,7 @@ $(CUOBJ): $(BUILD)/%.o: %.cu
 	@mkdir -p $(@D)
 	$(NVCC) $(NVFLAGS) -c $< -o $@ >$(@:.o=.log) 2>&1 || { cat $(@:.o=.log); exit 1; }
 endif
-$(BUILD)/tests/%.o: CFLAGS += -Itests
+$(BUILD)/tests/%.o: CFLAGS += -Itests -DCUDA_IS_BUILT_IN=$(if $(CUDA),1,0)
 $(BUILD)/emu/emu.o: tests/emu/emu.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(EMUFLAGS) -c $< -o $@
