@@ -24,6 +24,9 @@ static Mat operand(Backend *b, Carve *k, Mat m, int round)
     return copy;
 }
 
+/* Room for copies is made for the type of activations. */
+static int by_library(const Backend *b, const Weight *w) { return cuda_of(b)->lt && (rounds(b, w) || b->dtype == F32); }
+
 static Mat matrix_of(const Weight *w) { return {const_cast<float *>(w->w), w->out, w->in, w->in, F32}; }
 
 struct AddBias { Ref y; const float *bias; };
@@ -62,7 +65,7 @@ void cuda_linear(Backend *b, Mat y, Mat x, const Weight *w, Vec bias, Acc acc, c
     Carve k = scratch_of(b);
     LtProduct p = {.n = in->ntok, .m = w->out, .k = w->in, .tb = 1, .acc = acc};
     y.rows = x.rows = in->ntok;
-    if (cuda_of(b)->lt && dense(b, p, operand(b, &k, x, round), operand(b, &k, matrix_of(w), round), y, bias.w)) return;
+    if (by_library(b, w) && dense(b, p, operand(b, &k, x, round), operand(b, &k, matrix_of(w), round), y, bias.w)) return;
     run_forward(b, "linear", round, Forward{side(x), ref(y), w->w, bias.w, w->out, w->in, acc == ADD, 1, {nullptr, 1, 1, in->ntok}});
 }
 
@@ -72,7 +75,7 @@ void cuda_linear_dx(Backend *b, Mat dx, Mat dy, const Weight *w, const Input *in
     Carve k = scratch_of(b);
     LtProduct p = {.n = in->ntok, .m = w->in, .k = w->out, .acc = SET};
     dx.rows = dy.rows = in->ntok;
-    if (cuda_of(b)->lt && dense(b, p, operand(b, &k, dy, round), operand(b, &k, matrix_of(w), round), dx, nullptr)) return;
+    if (by_library(b, w) && dense(b, p, operand(b, &k, dy, round), operand(b, &k, matrix_of(w), round), dx, nullptr)) return;
     run_back(b, "linear_dx", round, Back{side(dy), ref(dx), w->w, nullptr, w->out, w->in, 1, {nullptr, 1, 1, in->ntok}});
 }
 
@@ -91,7 +94,7 @@ void cuda_linear_dw(Backend *b, const Weight *w, Vec bias, Mat dy, Mat x, const 
     LtProduct p = {.n = w->out, .m = w->in, .k = in->ntok, .ta = 1, .acc = ADD};
     dy.rows = x.rows = in->ntok;
     if (bias.w) column_sums(b, "linear_dw", BiasGrad{ref(dy), bias.dw}, w->out, in, t->chunk, k.take<double>(size_t(w->out) * size_t(in->nchunk)));
-    if (cuda_of(b)->lt && dense(b, p, operand(b, &k, dy, round), operand(b, &k, x, round), Mat{w->dw, w->out, w->in, w->in, F32}, nullptr)) return;
+    if (by_library(b, w) && dense(b, p, operand(b, &k, dy, round), operand(b, &k, x, round), Mat{w->dw, w->out, w->in, w->in, F32}, nullptr)) return;
     run_grad(b, "linear_dw", round, Grad{side(dy), side(x), w->dw, nullptr, w->out, w->in, in->nchunk, t->chunk, nullptr, nullptr}, 1);
 }
 
