@@ -1,5 +1,6 @@
 /* ops_ffn.cu - the gated MLP over rows sorted by group: gate and up in one pass over the rows, the activation where their tile
  * is made; backward the other way round. How many rows a group has is read on the device. */
+#include "kernels/cuda/dense.cuh"
 #include "kernels/cuda/product.cuh"
 
 namespace fts_cuda {
@@ -118,6 +119,7 @@ static Mat scratch_mat(Backend *b, Carve *k, int rows, int cols)
 
 void cuda_ffn(Backend *b, Mat y, Mat keep, Mat x, const Ffn *w, const Rows *r, const Input *in)
 {
+    if (dense_ffn(b, y, keep, x, w, r)) return;
     Carve k = scratch_of(b);
     Mat hidden = scratch_mat(b, &k, r->n, w->gate.out);
     gate_up(b, "ffn", keep, hidden, x, w, r, in);
@@ -138,6 +140,7 @@ static BwdWork bwd_carve(Backend *b, Carve *k, int rows, int F)
 void cuda_ffn_bwd(Backend *b, Mat dx, Mat dout, Mat keep, Mat x, const Ffn *w, const Rows *r, const Input *in)
 {
     int D = w->gate.in, F = w->gate.out, round = rounds(b, &w->down);
+    if (dense_ffn_bwd(b, dx, dout, keep, x, w, r)) return;
     Carve k = scratch_of(b);
     BwdWork s = bwd_carve(b, &k, r->n, F);
     Grouping rows = groups_of(w, r, in);
@@ -157,7 +160,8 @@ size_t ffn_scratch(const Backend *b, const Dims *d)
     Carve routed = {nullptr, 0}, shared = routed;
     bwd_carve(&shape, &routed, d->K * d->tokens, d->Fe);
     bwd_carve(&shape, &shared, d->tokens, d->F);
-    return routed.at > shared.at ? routed.at : shared.at;
+    size_t most = routed.at > shared.at ? routed.at : shared.at, by_library = dense_ffn_scratch(b, d);
+    return by_library > most ? by_library : most;
 }
 
 }

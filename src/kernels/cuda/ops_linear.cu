@@ -1,5 +1,6 @@
 /* ops_linear.cu - products with one weight: by cuBLASLt where it takes them, else by our own tiles. */
 #include "kernels/cuda/columns.cuh"
+#include "kernels/cuda/dense.cuh"
 #include "kernels/cuda/product.cuh"
 
 namespace fts_cuda {
@@ -13,8 +14,7 @@ __global__ void convert(Ref to, Ref from, size_t rows, int cols)
     set(to, i / size_t(cols), int(i % size_t(cols)), get(from, i / size_t(cols), int(i % size_t(cols))));
 }
 
-/* What the library multiplies: m itself, or a copy in scratch memory in the type of operands, its rows a multiple of 16 bytes apart. */
-static Mat operand(Backend *b, Carve *k, Mat m, int round)
+Mat operand(Backend *b, Carve *k, Mat m, int round)
 {
     Dtype type = round ? BF16 : F32;
     int ld = (m.cols + 7) / 8 * 8;
@@ -25,9 +25,9 @@ static Mat operand(Backend *b, Carve *k, Mat m, int round)
 }
 
 /* Room for copies is made for the type of activations. */
-static int by_library(const Backend *b, const Weight *w) { return cuda_of(b)->lt && (rounds(b, w) || b->dtype == F32); }
+int by_library(const Backend *b, const Weight *w) { return cuda_of(b)->lt && (rounds(b, w) || b->dtype == F32); }
 
-static Mat matrix_of(const Weight *w) { return {const_cast<float *>(w->w), w->out, w->in, w->in, F32}; }
+size_t operand_bytes(const Backend *b, size_t rows, size_t cols) { return (rows * (cols + 7) * dtype_size(b->dtype) + 255) / 256 * 256; }
 
 struct AddBias { Ref y; const float *bias; };
 __global__ void add_bias(AddBias a, size_t rows, int cols)
@@ -39,8 +39,7 @@ __global__ void add_bias(AddBias a, size_t rows, int cols)
     set(a.y, r, c, get(a.y, r, c) + a.bias[c]);
 }
 
-/* 1: the library has done it. A bias that it does not add itself is added to the rounded product. */
-static int dense(Backend *b, LtProduct p, Mat left, Mat right, Mat y, const float *bias)
+int dense(Backend *b, LtProduct p, Mat left, Mat right, Mat y, const float *bias)
 {
     Lt *lt = cuda_of(b)->lt;
     p.a = left.p;
