@@ -15,8 +15,9 @@ struct Place { int group, row, rows, col, cols; };
 struct Span { int from, to; };
 
 /* Job: PRODUCTS (1 or 2 with the same rows), A_ALONG_K, B_ALONG_K, place(), pieces, span(), a(), b(), store(). A piece is a sum of its own.
+ * Two sums need the registers of three blocks for two.
  * a8(), b8(): eight operands along k or rows, where a_wide, b_wide say that they lie at multiples of 16 bytes. */
-template <class O, class Job> __global__ void __launch_bounds__(TILE_THREADS, 3) product(Job job)
+template <class O, class Job> __global__ void __launch_bounds__(TILE_THREADS, Job::PRODUCTS == 2 ? 2 : 3) product(Job job)
 {
     const int ld = row_of<O>(BK);
     __shared__ __align__(16) O a[BM * row_of<O>(BK)];
