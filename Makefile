@@ -1,12 +1,15 @@
 # make              the program: build/foundationts (and the libraries)     make test     build and run every test
 # make SAN=1 test   the same under AddressSanitizer and UBSan               make tsan     the threaded parts under ThreadSanitizer
+# make CUDA=1       with a CUDA backend (nvcc 13; CUDA_HOME=/usr/local/cuda)
 # make install      PREFIX=/usr/local, DESTDIR                              make test ROOMS="util data"    only these rooms
 CC       ?= gcc
 PREFIX   ?= /usr/local
 ROOMS    ?= util hub data kernels model train probe forecast eval report api cli
 VERSION  := $(shell sed -n 's/.*FTS_VERSION "\(.*\)"/\1/p' include/foundationts.h)
-KIND     := $(notdir $(CC))$(if $(SAN),-san)$(if $(TSAN),-tsan)
+KIND     := $(notdir $(CC))$(if $(CUDA),-cuda)$(if $(SAN),-san)$(if $(TSAN),-tsan)
 BUILD    ?= build/$(KIND)
+CUDA_HOME ?= /usr/local/cuda
+NVCC     ?= $(CUDA_HOME)/bin/nvcc
 
 # A library that is missing stops the build and says what to install: nothing is left out silently.
 need = $(if $(shell pkg-config --exists $(1) && echo yes),,$(error $(1) was not found: install $(2), or run script/setup))
@@ -17,7 +20,7 @@ $(call need,libcrypto,libssl-dev)
 $(call need,zlib,zlib1g-dev)
 $(call need,yaml-0.1,libyaml-dev)
 ifdef CUDA
-$(error CUDA=1: there is no CUDA backend in this version, build without it)
+$(if $(shell command -v $(NVCC)),,$(error CUDA=1: $(NVCC) was not found: install CUDA 13, or say where it is with CUDA_HOME=))
 endif
 # The one library that may be missing: without it --plot x.png is an error that says what to install. CAIRO=no builds without.
 CAIRO        ?= $(if $(shell pkg-config --exists cairo && echo yes),yes,no)
@@ -32,20 +35,37 @@ OPT     ?= -O2
 # No contraction: a product and a sum are fused only where the code says so, or results would differ between compilers.
 CFLAGS  += -std=c11 -D_GNU_SOURCE $(OPT) -g $(WARN) -Iinclude -Isrc -fvisibility=hidden -fPIC -pthread -ffp-contract=off -MMD -MP
 LDLIBS  += $(CAIRO_LIBS) -lcurl -lcrypto -lyaml -lz -lm -pthread
+ifdef CUDA
+# sm_90a for Hopper; for newer devices the driver compiles from PTX. The runtime is linked in: a machine without CUDA says so when it is asked for.
+GENCODE  ?= -gencode arch=compute_90a,code=sm_90a -gencode arch=compute_80,code=compute_80
+NVFLAGS  := -std=c++20 $(OPT) -lineinfo $(GENCODE) -Xcompiler -Wall,-fvisibility=hidden,-fPIC,-fno-exceptions,-fno-rtti,-ffp-contract=off -Xptxas -v -Iinclude -Isrc -MMD -MP
+LDLIBS   += -L$(CUDA_HOME)/lib64 -lcudart_static -lstdc++ -ldl -lrt -Wl,-rpath,$(CUDA_HOME)/lib64
+endif
 ifdef SAN
-CFLAGS  += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS  += $(SANFLAGS)
 endif
 ifdef TSAN
 CFLAGS  += -fsanitize=thread
 endif
 
+# The CUDA kernels run in an emulator under test, if there is a C++ compiler of the same kind: EMU=no builds without. Its threads
+# are fibers, which ThreadSanitizer does not know.
+CXX     := $(if $(findstring clang,$(CC)),$(subst clang,clang++,$(CC)),$(if $(filter default,$(origin CXX)),g++,$(CXX)))
+EMU     ?= $(if $(TSAN),no,$(if $(shell command -v $(CXX)),yes,no))
+EMUFLAGS := -std=c++20 -D_GNU_SOURCE $(OPT) -g -Wall -Wextra -Werror -Wno-unknown-pragmas -Wno-missing-field-initializers -fno-exceptions -fno-rtti \
+            -include tests/emu/names.h -Itests/emu -Isrc -Iinclude -pthread -ffp-contract=off -MMD -MP $(SANFLAGS)
+
 SRC     := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c src/$(r)/*/*.c))
 SRC     := $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),$(SRC),$(filter-out src/kernels/cpu/avx2_% src/kernels/cpu/avx512_% src/kernels/cpu/amx_mm.c,$(SRC)))
-LIBOBJ  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/cli/%,$(SRC)))
+SRC     := $(if $(CUDA),$(SRC),$(filter-out src/kernels/cuda/%,$(SRC)))
+CUOBJ   := $(if $(CUDA),$(patsubst %.cu,$(BUILD)/%.o,$(wildcard src/kernels/cuda/*.cu)))
+LIBOBJ  := $(CUOBJ) $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/cli/%,$(SRC)))
 CLIOBJ  := $(patsubst %.c,$(BUILD)/%.o,$(filter src/cli/%,$(SRC)))
-TESTOBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c) $(foreach r,$(ROOMS),$(wildcard tests/$(r)/*.c)))
+TESTOBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c) $(if $(CUDA),tests/gpu/managed.c) $(foreach r,$(ROOMS),$(wildcard tests/$(r)/*.c)))
 BENCHOBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/cpu/*.c))
-OBJ     := $(LIBOBJ) $(CLIOBJ) $(TESTOBJ)
+EMUOBJ  := $(if $(filter yes,$(EMU)),$(if $(filter kernels,$(ROOMS)),$(patsubst src/kernels/cuda/%.cu,$(BUILD)/emu/%.o,$(wildcard src/kernels/cuda/*.cu)) $(BUILD)/emu/emu.o))
+OBJ     := $(LIBOBJ) $(CLIOBJ) $(TESTOBJ) $(EMUOBJ)
 # Tests make allocations and writes fail on purpose by standing in front of these.
 WRAP    := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=write -Wl,--wrap=fsync
 
@@ -60,7 +80,7 @@ $(BUILD)/libfoundationts.a: $(LIBOBJ)
 	ar rcs $@ $^
 $(BUILD)/libfoundationts.so: $(LIBOBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libfoundationts.so.0 $^ $(LDLIBS) -o $@
-$(BUILD)/tests.exe: $(TESTOBJ) $(LIBOBJ)
+$(BUILD)/tests.exe: $(TESTOBJ) $(LIBOBJ) $(EMUOBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ $(LDLIBS) -o $@
 
 # The examples of the documentation are programs that must go on working.
@@ -84,9 +104,24 @@ $(BUILD)/src/report/canvas_png.o: $(BUILD)/cairo
 $(BUILD)/cairo: always
 	@mkdir -p $(@D)
 	@echo '$(CAIRO)' | cmp -s - $@ || echo '$(CAIRO)' >$@
-$(BUILD)/tests/%.o: CFLAGS += -Itests
+ifdef CUDA
+$(BUILD)/tests/gpu/managed.o: CFLAGS += -isystem $(CUDA_HOME)/include
+$(BUILD)/src/kernels/backend.o: CFLAGS += -DFTS_CUDA
+$(BUILD)/src/kernels/cuda/lt.o: CFLAGS += -isystem $(CUDA_HOME)/include
+# What the assembler says of registers and spills stays beside the object; tools/check_kernels.sh compares it with the list.
+$(CUOBJ): $(BUILD)/%.o: %.cu
+	@mkdir -p $(@D)
+	$(NVCC) $(NVFLAGS) -c $< -o $@ >$(@:.o=.log) 2>&1 || { cat $(@:.o=.log); exit 1; }
+endif
+$(BUILD)/tests/%.o: CFLAGS += -Itests -DCUDA_IS_BUILT_IN=$(if $(CUDA),1,0)
 # Vectors longer than the machine's: nothing crosses a border between files, so how they would be passed does not matter.
 $(BUILD)/tests/kernels/wide_ops.o $(BUILD)/tests/kernels/amx_emulated.o: CFLAGS += -O3 -Wno-psabi
+$(BUILD)/emu/emu.o: tests/emu/emu.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(EMUFLAGS) -c $< -o $@
+$(BUILD)/emu/%.o: src/kernels/cuda/%.cu
+	@mkdir -p $(@D)
+	$(CXX) -x c++ $(EMUFLAGS) -c $< -o $@
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c $< -o $@

@@ -149,6 +149,6 @@ const char *fts_verb_operands(const char *verb)
 int fts_describe(char *text, size_t size)
 {
     char backends[256];
-    backend_text(backends, sizeof backends);
+    backend_text(NULL, backends, sizeof backends);
     return snprintf(text, size, "foundationts %s, %s", FTS_VERSION, backends);
 }

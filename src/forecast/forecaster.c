@@ -97,8 +97,8 @@ static int grow(Forecaster *f, int64_t tokens, int slots, int64_t cap, Err *e)
     if (cap < f->cap) cap = f->cap;
     infer_close(&f->infer);
     f->tokens = f->slots = f->cap = 0;
-    size_t bytes = infer_bytes(&f->c, F32, (int)tokens, slots, (int)cap);
-    if (bytes > (size_t)machine_memory())
+    size_t bytes = infer_bytes(f->b, &f->c, (int)tokens, slots, (int)cap);
+    if (bytes > (size_t)backend_memory(f->b))
         return err_set(e, FTS_NOMEM, "forecasting needs %zu MB for activations and cache, more than there is: choose a shorter context or horizon", bytes >> 20);
     if (infer_open(&f->infer, f->m, (int)tokens, slots, (int)cap, e)) return -1;
     f->tokens = (int)tokens;
@@ -157,7 +157,7 @@ static void run_passes(Pass *p)
     for (;;) {
         Input in = gather(p);
         if (!in.nseg) return;
-        infer_pass(&p->f->infer, &in, (Mat){p->out, in.nseg, p->O, p->O, F32});
+        infer_pass(&p->f->infer, &in, p->out);
         for (int i = 0; i < in.nseg; i++) hop(p, &p->slot[p->which[i]], p->out + (size_t)i * (size_t)p->O);
     }
 }

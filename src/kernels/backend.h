@@ -2,7 +2,9 @@
  *
  * Model code calls b->ops.norm(b, ...) and never asks which device it is. Ops enqueue and cannot fail; a
  * device error is sticky and comes out of backend_sync(). The table of ops is per Dtype: fp32 runs and bf16
- * runs get different tables. All float buffers that ops see are the backend's memory (backend_alloc). */
+ * runs get different tables. All buffers that ops write or read are the backend's memory (backend_alloc); only what an
+ * Input, a Heads, the list of Balances, Ranges and row numbers point to is the host's. Host code reads and writes the
+ * backend's memory through backend_download and backend_upload alone. */
 #ifndef KERNELS_BACKEND_H
 #define KERNELS_BACKEND_H
 
@@ -40,6 +42,7 @@ typedef struct Input {               /* one micro-batch */
     int nseg, nchunk, ntok;
     int longest;                     /* most tokens of a segment, those before it in the cache included */
     int P, S;                        /* patch length and stride: token t of a segment covers its points tS .. tS+P-1 */
+    const void *own;                 /* the device's copy of all that, made by backend_input(); NULL: each op makes one for itself */
 } Input;
 
 typedef struct Rows {                /* rows of a grouped product, sorted by group, then token (stable) */
@@ -64,8 +67,8 @@ typedef struct Balance {             /* of one router */
 } Balance;
 
 typedef struct Attn { int H, Hk, d; float theta; } Attn;
-/* Keys and values of the tokens so far: (layers, slots, Hk) heads of kv_floats(cap, d) numbers each, in an order that is the tier's own. */
-typedef struct KvCache { float *p; int layers, slots, cap, Hk, d; } KvCache;
+/* Keys and values of the tokens so far: (layers, slots, Hk) heads of so many bytes each as the backend says, in an order that is its own. */
+typedef struct KvCache { void *p; int layers, slots, cap, Hk, d; } KvCache;
 typedef struct Ffn { Weight gate, up, down; } Ffn;                      /* (F,D) (F,D) (D,F), groups = experts */
 typedef struct Heads {
     Weight w;                        /* (O,D): all heads one behind the other */
@@ -97,14 +100,38 @@ typedef struct Ops {
 } Ops;
 
 /* The largest sizes a backend will see: what its scratch memory is made for. */
-typedef struct Dims { int tokens, chunks, longest, D, H, Hk, d, E, K, F, Fe, P, O, routers; } Dims;
+typedef struct Dims { int tokens, chunks, longest, D, H, Hk, d, E, K, F, Fe, P, S, O, routers; } Dims;
+
+/* A kind of device: one row per kind, in backend.c. */
+typedef struct Device {
+    const char *name;                /* "cpu" */
+    int     on_host;                 /* its memory is the machine's */
+    int     fast_bf16;               /* it multiplies bf16 matrices faster than fp32 ones */
+    int    (*count)(void);           /* how many there are, of which this process may use each by its number */
+    int    (*open)(Backend *b, int number, Err *e);               /* name, dtype and par are there; fills the rest */
+    void   (*close)(Backend *b);
+    int    (*sync)(Backend *b, Err *e);
+    int    (*alloc)(Backend *b, size_t bytes, void **p, const char *what, Err *e);
+    void   (*free)(Backend *b, void *p, size_t bytes);
+    void   (*upload)(Backend *b, void *device, const void *host, size_t bytes);
+    void   (*download)(Backend *b, void *host, const void *device, size_t bytes);      /* waits for all that was enqueued before */
+    void   (*input)(Backend *b, Input *in);                       /* fills in->own, if the device has a use for it */
+    size_t (*cache_bytes)(const Backend *b, const KvCache *kv);
+    size_t (*scratch_bytes)(const Backend *b, const Dims *d);
+    size_t (*input_bytes)(const Dims *d);                         /* of the copies that input() makes */
+    int    (*reserve)(Backend *b, const Dims *d, Err *e);         /* what input() needs */
+    int64_t (*memory)(const Backend *b);                          /* bytes that it or the machine has */
+    int    (*text)(const Backend *b, char *text, size_t size);
+} Device;
 
 struct Backend {
-    const char *name;                /* "cpu" */
-    const char *tier;                /* what dispatch chose: "ref", "base", "avx2", "avx512" */
+    const Device *device;
+    const char *name;                /* "cpu", "cuda" */
+    const char *tier;                /* what dispatch chose: "ref", "base", "avx2", "avx512"; "cuda" */
     Dtype dtype;                     /* of activations */
     Ops   ops;
-    Par  *par;
+    Par  *par;                       /* threads of the host */
+    void *own;                       /* of the device */
     void *scratch;                   /* owned; backend_reserve() */
     size_t scratch_size;             /* bytes */
     Watch *watch;                    /* who times the ops at this moment, or NULL; not owned */
@@ -113,19 +140,26 @@ struct Backend {
 extern const char *const op_names[];
 extern const int nops;
 
-/* device: "cpu". threads 0: what the machine allows. FTS_TIER forces a CPU tier and is refused where the machine lacks it. */
+/* device: "cpu", "cuda", "cuda:1", or "auto": a CUDA device if this build and this machine have one, else the CPU.
+ * threads 0: what the machine allows. FTS_TIER forces a CPU tier and is refused where the machine lacks it. */
 int  backend_open(Backend **b, const char *device, Dtype dtype, int threads, Err *e);
 void backend_close(Backend *b);                                         /* NULL is fine */
-int  backend_sync(Backend *b, Err *e);
+const Device *backend_device(const char *device, int *number, Err *e);   /* the row that backend_open would take; NULL with the reason why not */
+int  backend_sync(Backend *b, Err *e);                                  /* waits for all that was enqueued: the first error since it was opened */
 int  backend_alloc(Backend *b, size_t bytes, void **p, const char *what, Err *e);    /* zeroed, 64-byte aligned, huge pages where it helps */
 void backend_free(Backend *b, void *p, size_t bytes);
 void backend_upload(Backend *b, void *device, const void *host, size_t bytes);
 void backend_download(Backend *b, void *host, const void *device, size_t bytes);
 int  backend_on_host(const Backend *b);                                 /* 1: ops read memory of the host as it is, a mapped file too */
-size_t backend_cache_bytes(const KvCache *kv);                          /* what kv->p needs, zeroed or not */
+void backend_input(Backend *b, Input *in);                              /* before the first op of a micro-batch; `in` is then good until the third call from now */
+size_t backend_cache_bytes(const Backend *b, const KvCache *kv);        /* what kv->p needs, zeroed or not */
 size_t backend_scratch_bytes(const Backend *b, const Dims *d);          /* the maximum over the ops */
+size_t backend_input_bytes(const Backend *b, const Dims *d);            /* device memory of the copies that backend_input() makes */
 int  backend_reserve(Backend *b, const Dims *d, Err *e);                /* once, before the first op of that size */
-int  backend_text(char *text, size_t size);                             /* "cpu (avx2)": length as snprintf */
+int64_t backend_memory(const Backend *b);                               /* bytes: of the device, or what machine and cgroup allow */
+int  backend_text(const Backend *b, char *text, size_t size);           /* "cpu (avx2)": length as snprintf. NULL: of the CPU */
+
+extern const Device cpu_device;
 
 /* Every op has a plain-C body that defines it; a missing one is a link error. */
 #define OP(name, args, call) void ref_##name args;

@@ -163,7 +163,7 @@ void model_init(Model *m, uint64_t seed)
 Dims model_dims(const ModelConfig *c, int tokens, int chunks, int longest)
 {
     return (Dims){.tokens = tokens, .chunks = chunks, .longest = longest, .D = c->D, .H = c->H, .Hk = c->Hk, .d = c->D / c->H,
-                  .E = c->dense ? 0 : c->E, .K = c->dense ? 0 : c->K, .F = c->F, .Fe = c->dense ? 0 : c->Fe, .P = c->P,
+                  .E = c->dense ? 0 : c->E, .K = c->dense ? 0 : c->K, .F = c->F, .Fe = c->dense ? 0 : c->Fe, .P = c->P, .S = c->S,
                   .O = config_outputs(c), .routers = config_routers(c)};
 }
 

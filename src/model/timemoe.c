@@ -70,10 +70,12 @@ void model_begin(Model *m)
     sums_begin(m, &m->train);
 }
 
-void model_train(Model *m, const Input *in, int first_segment, const int64_t *valid, double aux_coef)
+void model_train(Model *m, const Input *host, int first_segment, const int64_t *valid, double aux_coef)
 {
     Heads h = heads_of(m, valid);
+    Input mine = *host, *in = &mine;
     if (!in->ntok) return;
+    backend_input(m->b, in);
     first_segment_is(m, &m->train, first_segment);
     forward(m, in, &m->train);
     m->b->ops.heads_loss(m->b, m->train.sum, mat_head(m->dxn, in->ntok), mat_head(m->xn, in->ntok), &h, in);
@@ -103,20 +105,25 @@ static void eval_loss(Model *m, const Input *in)
     m->b->ops.heads_loss(m->b, m->eval.sum, (Mat){0}, mat_head(m->xn, in->ntok), &h, in);
 }
 
-void model_eval(Model *m, const Input *in, int first_segment)
+void model_eval(Model *m, const Input *host, int first_segment)
 {
-    if (!in->ntok) return;
-    eval_forward(m, in, first_segment);
-    eval_loss(m, in);
+    Input in = *host;
+    if (!in.ntok) return;
+    backend_input(m->b, &in);
+    eval_forward(m, &in, first_segment);
+    eval_loss(m, &in);
 }
 
-void model_eval_rows(Model *m, const Input *in, const Input *some, const int *row, int first_segment)
+void model_eval_rows(Model *m, const Input *host, const Input *host_some, const int *row, int first_segment)
 {
-    if (!in->ntok) return;
-    eval_forward(m, in, first_segment);
-    if (!some->ntok) return;
-    m->b->ops.rows(m->b, mat_head(m->xn, some->ntok), mat_head(m->xn, in->ntok), row);
-    eval_loss(m, some);
+    Input in = *host, some = *host_some;
+    if (!in.ntok) return;
+    backend_input(m->b, &in);
+    eval_forward(m, &in, first_segment);
+    if (!some.ntok) return;
+    backend_input(m->b, &some);
+    m->b->ops.rows(m->b, mat_head(m->xn, some.ntok), mat_head(m->xn, in.ntok), row);
+    eval_loss(m, &some);
 }
 
 void model_eval_end(Model *m)
@@ -131,21 +138,23 @@ int model_read(Model *m, const Meter *t, StepSum *out, Err *e)
     return 0;
 }
 
+/* The shares of all routers lie one behind the other. A router has a few experts and a model a few dozen routers: one transfer. */
 void model_share(Model *m, const Meter *t, double *share)
 {
-    for (int r = 0; r < config_routers(&m->c); r++)
-        for (int x = 0; x < m->c.E; x++) {
-            float f;
-            backend_download(m->b, &f, t->balance[r].share + x, sizeof f);
-            share[r * m->c.E + x] = f;
-        }
+    float f[256];
+    int n = config_routers(&m->c) * m->c.E;
+    for (int at = 0; at < n; at += 256) {
+        int k = n - at < 256 ? n - at : 256;
+        backend_download(m->b, f, t->balance[0].share + at, (size_t)k * sizeof *f);
+        for (int i = 0; i < k; i++) share[at + i] = (double)f[i];
+    }
 }
 
 void model_set_share(Model *m, const double *share)
 {
-    for (int r = 0; r < config_routers(&m->c); r++)
-        for (int x = 0; x < m->c.E; x++) {
-            float f = (float)share[r * m->c.E + x];
-            backend_upload(m->b, m->train.balance[r].share + x, &f, sizeof f);
-        }
+    int n = config_routers(&m->c) * m->c.E;
+    for (int i = 0; i < n; i++) {
+        float f = (float)share[i];
+        backend_upload(m->b, m->train.balance[0].share + i, &f, sizeof f);
+    }
 }

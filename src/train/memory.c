@@ -7,7 +7,7 @@
 #include "train/lines.h"
 
 enum { MOST_WINDOWS = 100000000 };       /* the upper end of --batch-size */
-static const int64_t LIBRARIES = 64 << 20;
+static const int64_t LIBRARIES = 64 << 20, DEVICE_LIBRARIES = 768 << 20;     /* the latter: context, loaded kernels, workspace of products */
 
 /* Rows of experts are counted in int. */
 static int64_t most_tokens(const ModelConfig *c) { return INT_MAX / 4 / (c->K + 1); }
@@ -41,11 +41,18 @@ static int64_t scratch_bytes(const Memory *m, const MemoryAsk *a, int tokens)
     return (int64_t)backend_scratch_bytes(a->b, &d);
 }
 
+static int64_t input_bytes(const Memory *m, const MemoryAsk *a, int tokens)
+{
+    Dims d = model_dims(a->c, tokens, feed_chunks(tokens), m->longest);
+    return (int64_t)backend_input_bytes(a->b, &d);
+}
+
 static int64_t total_bytes(const Memory *m, const MemoryAsk *a, int64_t tokens, int64_t batch)
 {
     const ModelMemory *mm = &m->model;
     return (int64_t)(mm->params + mm->grads + mm->moments) + (int64_t)(mm->kept + mm->once) * tokens
-         + routing_bytes(a->c, feed_chunks((int)tokens)) + scratch_bytes(m, a, (int)tokens) + loaders(a, batch) + m->data + m->libraries;
+         + routing_bytes(a->c, feed_chunks((int)tokens)) + scratch_bytes(m, a, (int)tokens) + input_bytes(m, a, (int)tokens)
+         + (m->on_host ? loaders(a, batch) + m->data : 0) + m->libraries;
 }
 
 /* The largest x of [low, high] whose plan fits; low itself need not fit, then the answer is low - 1. x: tokens, or windows of a batch of its own. */
@@ -91,7 +98,8 @@ static void choose_tokens(Memory *m, const MemoryAsk *a)
 
 int memory_plan(Memory *m, const MemoryAsk *a, Err *e)
 {
-    *m = (Memory){.limit = a->limit, .data = a->data_bytes, .libraries = LIBRARIES};
+    *m = (Memory){.limit = a->limit, .data = a->data_bytes, .on_host = a->b->device->on_host};
+    m->libraries = m->on_host ? LIBRARIES : DEVICE_LIBRARIES;
     if (model_memory(&m->model, a->c, a->b->dtype, 1, a->recompute, e)) return -1;
     m->window_tokens = (int)feed_window_tokens(a->c, a->window_points);
     m->longest = (int)config_tokens(a->c, a->window_points);
@@ -99,6 +107,7 @@ int memory_plan(Memory *m, const MemoryAsk *a, Err *e)
     m->chunks = feed_chunks(m->tokens);
     m->routing = routing_bytes(a->c, m->chunks);
     m->scratch = scratch_bytes(m, a, m->tokens);
+    m->inputs = input_bytes(m, a, m->tokens);
     m->loaders = loaders(a, a->batch);
     m->total = total_bytes(m, a, m->tokens, a->batch);
     m->micro_batches = count_micro_batches(m, a);
@@ -121,11 +130,14 @@ void memory_print(const Memory *m, const Events *to)
     row(m, to, "activations kept for backward", (int64_t)m->model.kept * m->tokens + m->routing);
     row(m, to, "activations shared by layers", (int64_t)m->model.once * m->tokens);
     row(m, to, "scratch of operations", m->scratch);
-    row(m, to, "batches made ahead", m->loaders);
-    row(m, to, "index, statistics, decoded series", m->data);
+    if (m->inputs) row(m, to, "inputs on the device", m->inputs);
+    if (m->on_host) row(m, to, "batches made ahead", m->loaders);
+    if (m->on_host) row(m, to, "index, statistics, decoded series", m->data);
     row(m, to, "libraries", m->libraries);
-    row(m, to, "total", m->total);
+    row(m, to, m->on_host ? "total" : "total, on the device", m->total);
     event_say(to, FTS_EVENT_ANSWER, "%-36s %20s", "limit", digits_of(m->limit).text);
+    if (!m->on_host)
+        event_say(to, FTS_EVENT_ANSWER, "%-36s %20s", "beside it, on the host: data, batches", digits_of(m->loaders + m->data).text);
     event_say(to, FTS_EVENT_ANSWER, "micro-batch: up to %s tokens, %s of a full window", digits_of(m->tokens).text, digits_of(m->window_tokens).text);
     event_say(to, FTS_EVENT_ANSWER, "largest batch in one micro-batch: %s windows", digits_of(m->most_windows).text);
     Err why;

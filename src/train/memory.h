@@ -12,7 +12,7 @@ typedef struct MemoryAsk {
     const ModelConfig *c;
     const Backend *b;
     Recompute recompute;
-    int64_t limit;                       /* bytes that the run may take */
+    int64_t limit;                       /* bytes that the run may take, of the device's memory */
     int64_t batch, accum;                /* windows of a batch, batches of a step */
     int64_t step_windows;                /* most windows that are ever one step or one batch of a validation */
     int64_t micro_windows;               /* --micro-batch-size, 0: as many as fit */
@@ -24,7 +24,8 @@ typedef struct MemoryAsk {
 
 typedef struct Memory {
     ModelMemory model;                   /* bytes; kept and once are for one token */
-    int64_t limit, routing, scratch, loaders, data, libraries, total;
+    int64_t limit, routing, scratch, inputs, loaders, data, libraries, total;
+    int     on_host;                     /* the device's memory is the machine's: loaders and data count, too */
     int     tokens, chunks, longest;     /* of a micro-batch: at most */
     int     fits;                        /* 0: `tokens` is the least that would work, and total is above the limit */
     int     window_tokens;               /* of a full window */

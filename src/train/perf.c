@@ -3,7 +3,7 @@
 
 #include "util/machine.h"
 
-enum { SIDE = 1024, REPEATS = 4 };       /* of the product that is measured: large enough for full speed, a moment on any machine */
+enum { SIDE = 1024, DEVICE_SIDE = 8192, REPEATS = 4 };      /* of the product that is measured: large enough for full speed, a moment on any machine */
 
 void perf_begin(Perf *p, double peak_tflops)
 {
@@ -44,51 +44,67 @@ void perf_line(Perf *p)
 
 double perf_next(const Perf *p) { return p->longest_step + p->longest_save; }
 
-typedef struct Bench { Backend *b; float *x, *w, *y; } Bench;
+typedef struct Bench { Backend *b; void *x, *w, *y; int side; } Bench;
 
-static int bench_open(Bench *k, const char *device, int threads, Err *e)
+static size_t bytes_of(const Bench *k) { return (size_t)k->side * (size_t)k->side * sizeof(float); }
+
+/* Some number everywhere but zero: products of zeros are faster on a device that saves power. */
+static void fill(Bench *k, void *to)
 {
-    size_t bytes = (size_t)SIDE * SIDE * sizeof(float);
-    Dims d = {.tokens = SIDE, .chunks = 1, .longest = SIDE, .D = SIDE, .H = 1, .Hk = 1, .d = SIDE, .F = SIDE, .P = 1, .O = 1};
-    return backend_open(&k->b, device, F32, threads, e) || backend_alloc(k->b, bytes, (void **)&k->x, "a measurement", e)
-        || backend_alloc(k->b, bytes, (void **)&k->w, "a measurement", e) || backend_alloc(k->b, bytes, (void **)&k->y, "a measurement", e)
-        || backend_reserve(k->b, &d, e) ? -1 : 0;
+    uint32_t piece[1024];
+    for (int i = 0; i < 1024; i++) piece[i] = 0x3f803f80u ^ (uint32_t)(i * 0x00070003);      /* as fp32 and as two bf16: 1 and somewhat more or less */
+    for (size_t at = 0; at < bytes_of(k); at += sizeof piece) backend_upload(k->b, (char *)to + at, piece, sizeof piece);
+}
+
+static int bench_open(Bench *k, const char *device, Dtype type, int threads, Err *e)
+{
+    if (backend_open(&k->b, device, type, threads, e)) return -1;
+    k->side = k->b->device->on_host ? SIDE : DEVICE_SIDE;
+    int n = k->side;
+    Dims d = {.tokens = n, .chunks = 1, .longest = n, .D = n, .H = 1, .Hk = 1, .d = 2, .F = 1, .P = 1, .S = 1, .O = 1};
+    if (backend_alloc(k->b, bytes_of(k), &k->x, "a measurement", e) || backend_alloc(k->b, bytes_of(k), &k->w, "a measurement", e)
+        || backend_alloc(k->b, bytes_of(k), &k->y, "a measurement", e) || backend_reserve(k->b, &d, e)) return -1;
+    fill(k, k->x);
+    fill(k, k->w);
+    return 0;
 }
 
 static void bench_close(Bench *k)
 {
-    size_t bytes = (size_t)SIDE * SIDE * sizeof(float);
     if (!k->b) return;
-    backend_free(k->b, k->x, bytes);
-    backend_free(k->b, k->w, bytes);
-    backend_free(k->b, k->y, bytes);
+    backend_free(k->b, k->x, bytes_of(k));
+    backend_free(k->b, k->w, bytes_of(k));
+    backend_free(k->b, k->y, bytes_of(k));
     backend_close(k->b);
 }
 
 static int bench_run(Bench *k, double *best, Err *e)
 {
-    static const int chunk[] = {0, SIDE};
-    static const Seg seg[] = {{.ntok = SIDE, .npt = SIDE}};
-    Input in = {.seg = seg, .chunk = chunk, .nseg = 1, .nchunk = 1, .ntok = SIDE, .longest = SIDE, .P = 1, .S = 1};
-    Weight w = {.w = k->w, .groups = 1, .out = SIDE, .in = SIDE};
-    Mat x = {k->x, SIDE, SIDE, SIDE, F32}, y = {k->y, SIDE, SIDE, SIDE, F32};
+    int n = k->side, chunk[] = {0, n};
+    Seg seg = {.ntok = n, .npt = 1};
+    float point = 0;
+    Input in = {.points = &point, .seg = &seg, .chunk = chunk, .nseg = 1, .nchunk = 1, .ntok = n, .longest = n, .P = 1, .S = 1};
+    Weight w = {.w = k->w, .groups = 1, .out = n, .in = n};
+    Mat x = {k->x, n, n, n, k->b->dtype}, y = {k->y, n, n, n, k->b->dtype};
     *best = 0;
+    if (backend_sync(k->b, e)) return -1;
     for (int i = 0; i < REPEATS; i++) {
         double from = machine_seconds();
         k->b->ops.linear(k->b, y, x, &w, (Vec){0}, SET, &in);
         if (backend_sync(k->b, e)) return -1;
-        double rate = 2.0 * SIDE * SIDE * SIDE / (machine_seconds() - from);
+        double rate = 2.0 * n * n * n / (machine_seconds() - from);
         if (rate > *best) *best = rate;
     }
     return 0;
 }
 
-int perf_measure(double *tflops, const char *device, int threads, Err *e)
+int perf_measure(double *tflops, int *side, const char *device, Dtype type, int threads, Err *e)
 {
     Bench k = {.b = NULL};
     double rate = 0;
-    int bad = bench_open(&k, device, threads, e) || bench_run(&k, &rate, e);
+    int bad = bench_open(&k, device, type, threads, e) || bench_run(&k, &rate, e);
     bench_close(&k);
     *tflops = 1e-12 * rate;
+    *side = k.side;
     return bad ? err_wrap(e, "measuring the device") : 0;
 }

@@ -21,8 +21,8 @@ void perf_fill(const Perf *p, Event *ev);                      /* rates since th
 void perf_line(Perf *p);                                       /* a line was due: start anew */
 double perf_next(const Perf *p);                               /* seconds that another step and a checkpoint may take */
 
-/* Times one large fp32 product on a backend of its own. FLOP/s in 1e12. */
-int perf_measure(double *tflops, const char *device, int threads, Err *e);
+/* Times one large product of such numbers on a backend of its own. FLOP/s in 1e12. side: of its three matrices. */
+int perf_measure(double *tflops, int *side, const char *device, Dtype type, int threads, Err *e);
 /* Times a copy of memory by all threads: bytes per second, read and written. */
 int perf_measure_copy(double *rate, Par *par, Err *e);
 

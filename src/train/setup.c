@@ -49,19 +49,22 @@ static void say_device(const Run *r)
     const DeviceOpts *d = r->spec->device;
     event_say(&r->spec->events, FTS_EVENT_NOTICE, "computing in %s with %d thread%s on %s", r->b->dtype == BF16 ? "bf16" : "fp32",
               par_threads(r->b->par), par_threads(r->b->par) == 1 ? "" : "s", r->backend);
-    if (r->b->dtype == BF16) event_say(&r->spec->events, FTS_EVENT_NOTICE, "--bf16: this device has no fast bf16 products, the plain ones that define them are slow");
+    if (r->b->dtype == BF16 && !r->b->device->fast_bf16) event_say(&r->spec->events, FTS_EVENT_NOTICE, "--bf16: this device has no fast bf16 products, the plain ones that define them are slow");
     if (d->bf16 == 1 && !d->amp) event_say(&r->spec->events, FTS_EVENT_NOTICE, "--bf16 has no effect with --no-amp");
 }
 
-/* Until a device is faster in bf16 than in fp32, bf16 is only what somebody asks for. */
+/* On a device that is not faster in bf16 than in fp32, bf16 is only what somebody asks for. */
 static int open_device(Run *r, Err *e)
 {
     const DeviceOpts *d = r->spec->device;
-    Dtype type = d->amp && d->bf16 == 1 ? BF16 : F32;
-    snprintf(r->device, sizeof r->device, "%s", !d->device || !strcmp(d->device, "auto") ? "cpu" : d->device);
+    int number;
+    const Device *kind = backend_device(d->device ? d->device : "auto", &number, e);
+    if (!kind) return -1;
+    Dtype type = d->amp && (d->bf16 == OPT_UNSET ? kind->fast_bf16 : d->bf16 == 1) ? BF16 : F32;
+    snprintf(r->device, sizeof r->device, kind->on_host ? "%s" : "%s:%d", kind->name, number);
     if (backend_open(&r->b, r->device, type, d->threads == OPT_UNSET ? 0 : (int)d->threads, e)) return -1;
     char text[256];
-    backend_text(text, sizeof text);
+    backend_text(r->b, text, sizeof text);
     snprintf(r->backend, sizeof r->backend, "%s", text);
     say_device(r);
     return 0;
@@ -90,13 +93,13 @@ static int64_t most_windows(const Run *r)
     return n;
 }
 
-/* Mapped shards, the kernel and everybody else live in the eighth that is left. */
-static int64_t default_limit(void) { return machine_memory() / 8 * 7; }
+/* Mapped shards, the kernel and everybody else live in the eighth that is left; on a device, its driver. */
+static int64_t default_limit(const Run *r) { return backend_memory(r->b) / 8 * 7; }
 
 void run_ask(const Run *r, MemoryAsk *a)
 {
     const DeviceOpts *d = r->spec->device;
-    *a = (MemoryAsk){.c = &r->c, .b = r->b, .recompute = (Recompute)d->recompute, .limit = d->memory_limit == OPT_UNSET ? default_limit() : d->memory_limit,
+    *a = (MemoryAsk){.c = &r->c, .b = r->b, .recompute = (Recompute)d->recompute, .limit = d->memory_limit == OPT_UNSET ? default_limit(r) : d->memory_limit,
                    .batch = r->o->batch_size, .accum = r->o->grad_accum_steps, .step_windows = most_windows(r), .micro_windows = r->o->micro_batch_size,
                    .window_points = larger(longest_window(r->data), longest_window(r->ood)), .train = &r->train,
                    .data_bytes = dataset_bytes(r->data) + (r->ood ? dataset_bytes(r->ood) : 0),
@@ -165,8 +168,10 @@ static int measure_peak(const Run *r, double *tflops, Err *e)
 {
     *tflops = r->o->mfu_peak_tflops > 0 ? r->o->mfu_peak_tflops : 0;
     if ((!r->o->log_perf_metrics && !r->o->profile) || *tflops > 0) return 0;
-    if (perf_measure(tflops, r->device, par_threads(r->b->par), e)) return -1;
-    event_say(&r->spec->events, FTS_EVENT_NOTICE, "mfu is against %.4g tflops, measured with a product of 1024 x 1024 fp32 numbers", *tflops);
+    int side;
+    Dtype type = r->b->device->on_host ? F32 : r->b->dtype;
+    if (perf_measure(tflops, &side, r->device, type, par_threads(r->b->par), e)) return -1;
+    event_say(&r->spec->events, FTS_EVENT_NOTICE, "mfu is against %.4g tflops, measured with a product of %d x %d %s numbers", *tflops, side, side, type == BF16 ? "bf16" : "fp32");
     return 0;
 }
 

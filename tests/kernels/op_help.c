@@ -5,12 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device.h"
 #include "util/rng.h"
 
 enum { FENCE = 64, CANARY = 0xc5, GARBAGE = 0xff };      /* garbage is NaN in both float formats */
 
-const char *const tier_names[TIERS] = {"ref", "base", "avx2", "avx512", "wide", "emulated"};
-static int takes(int tier, Dtype type) { return !strcmp(tier_names[tier], "emulated") ? type == BF16 : type == F32 || !tier; }
+const char *const tier_names[TIERS] = {"ref", "base", "avx2", "avx512", "wide", "emulated", "cuda"};
+int tier_has(int tier, Dtype type)
+{
+    if (!strcmp(tier_names[tier], "cuda")) return 1;
+    return !strcmp(tier_names[tier], "emulated") ? type == BF16 : type == F32 || !tier;
+}
 
 static const int none[] = {-1}, one[] = {1, 0, -1}, two[] = {2, 0, -1}, ones[] = {1, 1, 1, 0, -1}, prime[] = {17, 0, -1},
     under[] = {100, 155, 0, -1}, block[] = {256, 0, -1}, over[] = {1, 255, 1, 0, -1}, mixed[] = {5, 1, 0, 30, 2, 0, 1, 0, 64, 0, -1},
@@ -18,12 +23,7 @@ static const int none[] = {-1}, one[] = {1, 0, -1}, two[] = {2, 0, -1}, ones[] =
 const int *const shapes[] = {none, one, two, ones, prime, under, block, over, mixed, chunks, large};
 const int nshapes = (int)(sizeof shapes / sizeof *shapes), nsmall = (int)(sizeof shapes / sizeof *shapes) - 1;
 
-static void *memory(size_t n)
-{
-    void *p = malloc(n ? n : 1);
-    if (!p) abort();
-    return p;
-}
+static void *memory(size_t n) { return test_device_memory(n); }
 
 void *rig_mem(Rig *r, size_t bytes)
 {
@@ -130,12 +130,12 @@ void rig_open(Rig *r, const int *shape, int P, int S, Dtype type, int pad)
 
 void rig_close(Rig *r)
 {
-    for (int i = 0; i < r->nbuf; i++) free(r->buf[i].p - FENCE);
+    for (int i = 0; i < r->nbuf; i++) test_device_free(r->buf[i].p - FENCE);
     for (int i = 0; i < r->nout; i++) {
-        free(r->out[i].want);
-        free(r->out[i].terms);
-        free(r->out[i].first);
-        free(r->out[i].got);
+        test_device_free(r->out[i].want);
+        test_device_free(r->out[i].terms);
+        test_device_free(r->out[i].first);
+        test_device_free(r->out[i].got);
     }
 }
 
@@ -218,6 +218,14 @@ static double value_of(const Out *o, const void *from, int r, int c)
     }
 }
 
+/* Between two products bf16 kernels round numbers that they summed up in another order than the reference: a sum may lie on the
+ * other side of a border, a step of 2^-8 of one term away. */
+static double tolerance(const Rig *r, const Out *o, const char *tier, size_t k)
+{
+    double strict = op_tolerance(o->u, o->K, o->terms[k], o->kind, o->want[k]) + (strcmp(tier, "ref") ? o->steps * o->terms[k] : 0), step = 0x1p-9 * o->terms[k];
+    return r->type == BF16 && o->K && !strcmp(tier, "cuda") && step > strict ? step : strict;
+}
+
 static void compare(const Rig *r, const Out *o, const char *tier)
 {
     double worst = 0;
@@ -225,8 +233,7 @@ static void compare(const Rig *r, const Out *o, const char *tier)
     for (int i = 0; i < o->rows; i++)
         for (int c = 0; c < o->cols; c++) {
             size_t k = (size_t)i * (size_t)o->cols + (size_t)c;
-            double got = value_of(o, o->p, i, c), diff = fabs(got - o->want[k]);
-            double tol = op_tolerance(o->u, o->K, o->terms[k], o->kind, o->want[k]) + (strcmp(tier, "ref") ? o->steps * o->terms[k] : 0);
+            double got = value_of(o, o->p, i, c), diff = fabs(got - o->want[k]), tol = tolerance(r, o, tier, k);
             double x = got == o->want[k] ? 0 : diff <= tol ? diff / tol : diff > tol && tol > 0 ? diff / tol : INFINITY;
             if (x > worst) { worst = x; row = i; col = c; }
         }
@@ -274,15 +281,23 @@ static void part_of(const Case *all, int from, int to, Case *part)
     }
 }
 
+static void wait_for(Backend *b)
+{
+    Err e;
+    if (backend_sync(b, &e)) test_fail(__FILE__, __LINE__, "%s", e.message);
+}
+
 static void run_in_pieces(Rig *r, Backend *b, Run *run, void *job, int cut)
 {
     Case part;
     restore(r);
     part_of(&r->c, 0, cut, &part);
     run(job, b, &part.in, 0);
+    wait_for(b);
     tier_soil(b, 0x3c);
     part_of(&r->c, cut, r->c.in.nchunk, &part);
     run(job, b, &part.in, r->c.chunk[cut]);
+    wait_for(b);
 }
 
 static void run_whole(Rig *r, Backend *b, Run *run, void *job, int garbage)
@@ -290,13 +305,21 @@ static void run_whole(Rig *r, Backend *b, Run *run, void *job, int garbage)
     restore(r);
     tier_soil(b, garbage);
     run(job, b, &r->c.in, 0);
+    wait_for(b);
+}
+
+/* A library's sums go over all chunks at once. */
+static int chunk_by_chunk(const Backend *b)
+{
+    const char *library = getenv("FTS_CUBLAS");
+    return b->device->on_host || (library ? !strcmp(library, "no") : !test_device_is_real());
 }
 
 static void check_bits(Rig *r, const char *tier, Backend *b, Run *run, void *job)
 {
     run_whole(r, b, run, job, 0x42);
     same_bits(r, tier, "the second time", 0);
-    for (int cut = 1; cut < r->c.in.nchunk; cut++) {
+    for (int cut = 1; chunk_by_chunk(b) && cut < r->c.in.nchunk; cut++) {
         run_in_pieces(r, b, run, job, cut);
         same_bits(r, tier, "in two micro-batches", 1);
     }
@@ -315,11 +338,20 @@ static void adopt(Rig *r)
                 r->out[i].want[(size_t)row * (size_t)r->out[i].cols + (size_t)c] = value_of(&r->out[i], r->out[i].got, row, c);
 }
 
+/* An emulated token takes its time: few of them, and once more than a tile. FTS_TEST_EMULATOR=all has all, =none none. */
+static int too_much(int tier, const Rig *r)
+{
+    const char *all = getenv("FTS_TEST_EMULATOR");
+    if (strcmp(tier_names[tier], "cuda") || test_device_is_real() || (all && !strcmp(all, "all"))) return 0;
+    if (all && !strcmp(all, "none")) return 1;
+    return (r->thin && r->serial % r->thin) || (r->c.in.ntok > 110 && !(r->c.in.ntok == 255 && r->type == F32));
+}
+
 void rig_check(Rig *r, Run *run, Formula *formula, void *job)
 {
     formula(job, r);
     for (int t = 0; t < TIERS; t++) {
-        if (!takes(t, r->type)) continue;
+        if (!tier_has(t, r->type) || too_much(t, r)) continue;
         Backend *b = tier_open(tier_names[t], r->type, 1, &r->dims);
         if (!b) continue;
         run_whole(r, b, run, job, 0xff);
@@ -332,6 +364,14 @@ void rig_check(Rig *r, Run *run, Formula *formula, void *job)
     }
 }
 
+/* A multiple of 64 bytes from a place that is one. */
+static void *aligned(size_t bytes, int device)
+{
+    void *p = device ? memory(bytes) : aligned_alloc(64, (bytes + 63) / 64 * 64);
+    if (!p) abort();
+    return p;
+}
+
 Backend *tier_open(const char *tier, Dtype type, int threads, const Dims *d)
 {
     Err e;
@@ -339,21 +379,20 @@ Backend *tier_open(const char *tier, Dtype type, int threads, const Dims *d)
     const char *set = getenv("FTS_TIER");
     char before[16] = "";
     if (set) snprintf(before, sizeof before, "%s", set);
-    int wide = !strcmp(tier, "wide"), emulated = !strcmp(tier, "emulated");
+    int wide = !strcmp(tier, "wide"), emulated = !strcmp(tier, "emulated"), device = !strcmp(tier, "cuda");
     if (emulated && type == F32) return NULL;
     setenv("FTS_TIER", wide ? "base" : emulated ? "ref" : tier, 1);
-    int bad = backend_open(&b, "cpu", type, threads, &e);
+    int bad = device ? test_device_open(&b, type, threads > 1, &e) : backend_open(&b, "cpu", type, threads, &e);
     if (set) setenv("FTS_TIER", before, 1); else unsetenv("FTS_TIER");
     if (bad) {
-        if (strncmp(tier, "avx", 3)) test_fail(__FILE__, __LINE__, "%s", e.message);
+        if (strncmp(tier, "avx", 3) && !device) test_fail(__FILE__, __LINE__, "%s", e.message);
         return NULL;
     }
     b->scratch_size = wide ? wide_scratch_bytes(d, threads) : backend_scratch_bytes(b, d);
     if (wide) wide_override(&b->ops);
     if (emulated) emulated_override(&b->ops);
     if (wide || emulated) b->tier = tier;
-    b->scratch = aligned_alloc(64, b->scratch_size / 64 * 64 + 64 + FENCE);
-    if (!b->scratch) abort();
+    b->scratch = aligned(b->scratch_size + FENCE, device);
     memset((char *)b->scratch + b->scratch_size, CANARY, FENCE);
     return b;
 }
@@ -365,7 +404,8 @@ int tier_close(Backend *b)
     int intact = 1;
     const unsigned char *end = (unsigned char *)b->scratch + b->scratch_size;
     for (int i = 0; i < FENCE; i++) intact &= end[i] == CANARY;
-    free(b->scratch);
+    if (b->device->on_host) free(b->scratch);
+    else test_device_free(b->scratch);
     b->scratch = NULL;
     b->scratch_size = 0;
     backend_close(b);
@@ -495,13 +535,13 @@ void part_open(Part *p, const Route *all, const Input *in, int tok)
 void part_close(Part *p)
 {
     if (!p->from) return;
-    free(p->r.row);
-    free(p->r.routed.start);
-    free(p->r.routed.count);
-    free(p->r.routed.token);
-    free(p->r.routed.scale);
-    free(p->r.routed.dscale);
-    free(p->from);
+    test_device_free(p->r.row);
+    test_device_free(p->r.routed.start);
+    test_device_free(p->r.routed.count);
+    test_device_free(p->r.routed.token);
+    test_device_free(p->r.routed.scale);
+    test_device_free(p->r.routed.dscale);
+    test_device_free(p->from);
 }
 
 Mat part_rows(const Part *p, Mat all, int fetch)
@@ -518,5 +558,5 @@ void part_return(const Part *p, Mat rows, Mat all)
     if (!p->from || !all.p) return;
     size_t bytes = (size_t)all.cols * dtype_size(all.type);
     for (int i = 0; i < rows.rows; i++) memcpy(mat_at_row(all, p->from[i]).p, (char *)rows.p + (size_t)i * bytes, bytes);
-    free(rows.p);
+    test_device_free(rows.p);
 }

@@ -1,7 +1,8 @@
 /* op_help.h - how an op is tested. A test makes a Rig (inputs, outputs between canaries), says in a Formula what the op
  * should give and how large the summed terms are, and rig_check() then runs the op:
- *     the reference against the formula; every tier this CPU has against the reference; each of them twice, with one and
- *     two threads, and in two micro-batches, which must give the same bits. Scratch memory is full of garbage each time. */
+ *     the reference against the formula; every tier this CPU has, and the CUDA kernels in an emulator, against the reference; each
+ *     of them twice, with one and two threads, and in two micro-batches, which must give the same bits. Scratch memory is full of
+ *     garbage each time. To the emulator two threads mean that those of a block run in the opposite order. */
 #ifndef OP_HELP_H
 #define OP_HELP_H
 
@@ -9,7 +10,7 @@
 #include "test.h"
 #include "util/num.h"
 
-enum { SEGS = 16, BUFS = 48, OUTS = 8, TIERS = 6 };
+enum { SEGS = 16, BUFS = 48, OUTS = 8, TIERS = 7 };
 
 typedef struct Case { Input in; Seg seg[SEGS]; int chunk[SEGS + 1]; } Case;
 
@@ -33,6 +34,7 @@ typedef struct Rig {
     Dtype  type;
     int    pad;                          /* ld - cols of every Mat */
     int    serial;                       /* of the random numbers */
+    int    thin;                         /* the emulator takes one case in so many, by their serial number; 0: all */
     struct { unsigned char *p; size_t n; } buf[BUFS];
     Mat    mat[BUFS];
     Out    out[OUTS];
@@ -83,12 +85,13 @@ void  part_close(Part *p);
 Mat   part_rows(const Part *p, Mat all, int fetch);                    /* rows of their own, or all itself */
 void  part_return(const Part *p, Mat rows, Mat all);                   /* writes them back and frees them */
 
-/* A backend for a tier, its scratch memory fenced; NULL if this CPU lacks the tier, or the tier the type.
- * Two exist in tests only: "wide" has vectors of 16, "emulated" has products over AMX tiles in plain C, and bf16 alone. */
+/* A backend for a tier, its scratch memory fenced; NULL if this CPU lacks the tier, or the tier the type. Some exist in tests only:
+ * "wide" has vectors of 16, "emulated" has products over AMX tiles in plain C, and bf16 alone; "cuda" is the kernels in the emulator. */
 Backend *tier_open(const char *tier, Dtype type, int threads, const Dims *d);
 int      tier_close(Backend *b);                                       /* 0 if something was written behind the scratch memory */
 void     tier_soil(Backend *b, int byte);
-extern const char *const tier_names[TIERS];
+extern const char *const tier_names[TIERS];                            /* "cuda" last */
+int      tier_has(int tier, Dtype type);                               /* bf16 has only the reference, AMX and CUDA */
 void     wide_override(Ops *o);
 size_t   wide_scratch_bytes(const Dims *d, int threads);
 void     emulated_override(Ops *o);

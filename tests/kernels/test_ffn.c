@@ -2,11 +2,14 @@
 #include "kernels/op_help.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* (D,F): neither is a multiple of a vector in some, F or D is wider than a tile of dW in the last ones. */
-static const int widths[][2] = {{16, 20}, {20, 36}, {1, 17}, {17, 1}, {36, 64}, {20, 300}, {64, 100}, {400, 17}, {100, 17}};
-enum { NWIDTHS = sizeof widths / sizeof *widths, NSMALL = 4, WIDEST = 400, FEW = 110 };
+static const int widths[][2] = {{16, 20}, {20, 36}, {1, 17}, {17, 1}, {36, 64}, {20, 300}, {64, 100}, {400, 17}, {100, 17}, {24, 40}};
+enum { NWIDTHS = sizeof widths / sizeof *widths - 1,      /* the last: both multiples of 8, for the library alone */
+       NSMALL = 4, WIDEST = 400, FEW = 110 };
 
 /* A hidden unit of a row: gate and up, what they are off by, the hidden number, and their gradients; each t is the terms of the one before it. */
 typedef struct Unit { double g, tg, u, tu, h, th, dg, tdg, du, tdu; } Unit;
@@ -49,6 +52,7 @@ static int *groups_of(Mlp *k)
 static void mlp_open(Mlp *k, const int *shape, int D, int F, int E, int K, int shared, Dtype type, int pad, int crowd)
 {
     rig_open(&k->r, shape, 1, 1, type, pad);
+    k->r.thin = getenv("FTS_CUBLAS") ? 0 : 53;
     k->route = rig_route(&k->r, E, K, crowd);
     k->shared = shared;
     k->r.dims.D = D;
@@ -209,6 +213,19 @@ static void all_of(One *one)
 }
 
 TEST(op_ffn) { all_of(one_ffn); }
+
+static void shared_by_a_library(One *one)
+{
+    static const int with[] = {NWIDTHS, 1};                 /* what it takes, and what it does not */
+    const char *set = getenv("FTS_CUBLAS");
+    char before[16] = "";
+    if (set) snprintf(before, sizeof before, "%s", set);
+    setenv("FTS_CUBLAS", "yes", 1);
+    for (int s = 0; s < nsmall; s++)
+        for (int i = 0; i < 2 && tokens_of(shapes[s]) < FEW; i++)
+            for (int type = F32; type <= BF16; type++) one(s, with[i], (s + i) % 3 ? 4 : 0, (s + i) % 3 ? 2 : 0, 1, (Dtype)type);
+    if (set) setenv("FTS_CUBLAS", before, 1); else unsetenv("FTS_CUBLAS");
+}
 
 /* dgate = wide u silu'(g), dup = wide silu(g) of a unit, wide = W_down^T (scale dout); the slope of silu has a slope of at most
  * 0.5, and is s + silu(g) (1-s): off by a rounding of 1 + |silu(g)|. */
@@ -402,4 +419,10 @@ TEST(op_ffn_bwd)
     ffn_slopes(3, 2, 1);
     ffn_slopes(0, 0, 1);
     all_of(one_ffn_bwd);
+}
+
+TEST(cuda_shared_expert_by_a_library)
+{
+    shared_by_a_library(one_ffn);
+    shared_by_a_library(one_ffn_bwd);
 }

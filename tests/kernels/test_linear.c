@@ -2,6 +2,8 @@
 #include "kernels/op_help.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 typedef struct Lin { Rig r; Mat x, y; Weight w; Vec bias; Acc acc; Out *a, *b; } Lin;
 
@@ -151,6 +153,23 @@ static void one_dw(int s, int with, Dtype type)
     if (k.bias.w) k.b = rig_out(&k.r, "dbias", 'f', k.bias.dw, k.w.out, 1, 1, n + 1);
     rig_check(&k.r, run_dw, dw_formula, &k);
     rig_close(&k.r);
+}
+
+/* The products that a library makes for a CUDA device: copies of operands that it can take, and a bias that it cannot. */
+TEST(cuda_products_by_a_library)
+{
+    const char *set = getenv("FTS_CUBLAS");
+    char before[16] = "";
+    if (set) snprintf(before, sizeof before, "%s", set);
+    setenv("FTS_CUBLAS", "yes", 1);
+    for (int s = 0; s < nsmall; s++)
+        for (int with = s % 2; with < NWIDTHS; with += 2)
+            for (int type = F32; type <= BF16; type++) {
+                one_linear(s, with, with % 3 ? ADD : SET, (Dtype)type);
+                one_dx(s, with, (Dtype)type);
+                one_dw(s, with, (Dtype)type);
+            }
+    if (set) setenv("FTS_CUBLAS", before, 1); else unsetenv("FTS_CUBLAS");
 }
 
 TEST(op_linear_dw)

@@ -171,6 +171,7 @@ static void loss_open(Loss *k, const int *shape, int p, const int *h, int D, Dty
 {
     *k = (Loss){.bad = -1};
     rig_open(&k->r, shape, patch[p][0], patch[p][1], type, pad);
+    k->r.thin = 5;
     int O = 0;
     for (; k->h.n < MAX_HORIZONS && h[k->h.n]; k->h.n++) {
         k->h.h[k->h.n] = h[k->h.n];

@@ -1,4 +1,5 @@
 /* sumsq and adamw: flat vectors in pieces of 65,536. */
+#include "device.h"
 #include "kernels/op_help.h"
 
 #include <math.h>
@@ -40,16 +41,20 @@ static void one_sumsq(size_t n, float scale)
 static void sumsq_not_finite(const char *tier, float bad)
 {
     static const size_t size[] = {1, 7, 70001}, where[] = {0, 6, 70000};
-    static float g[70001];
-    StepSum s;
+    StepSum *s = test_device_memory(sizeof *s);
+    float *g = test_device_memory(70001 * sizeof *g);
     Backend *b = tier_open(tier, F32, 2, &(Dims){.tokens = 1, .chunks = 1, .longest = 1, .D = 1, .H = 1, .Hk = 1, .d = 2, .F = 1, .P = 1, .O = 1});
     for (int i = 0; b && i < 3; i++) {
-        memset(g, 0, sizeof g);
+        Err e;
+        memset(g, 0, 70001 * sizeof *g);
         g[where[i]] = bad;
-        b->ops.sumsq(b, &s, g, size[i]);
-        if (isfinite(s.norm2)) test_fail(__FILE__, __LINE__, "%s: %zu numbers, one of them %g, give the norm %g", tier, size[i], (double)bad, s.norm2);
+        b->ops.sumsq(b, s, g, size[i]);
+        OK(backend_sync(b, &e));
+        if (isfinite(s->norm2)) test_fail(__FILE__, __LINE__, "%s: %zu numbers, one of them %g, give the norm %g", tier, size[i], (double)bad, s->norm2);
     }
     if (b) tier_close(b);
+    test_device_free(g);
+    test_device_free(s);
 }
 
 TEST(op_sumsq)

@@ -113,7 +113,7 @@ TEST(watch_costs_by_hand)
 {
     Err e = {0};
     Spans s;
-    Backend b = {.ops = nothing};
+    Backend b = {.device = &cpu_device, .ops = nothing};
     Watch *w = calloc(1, sizeof *w);
     CHECK(w);
     OK(spans_open(&s, 1, 64, 1, &e));

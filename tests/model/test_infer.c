@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device.h"
 #include "golden.h"
 #include "model/infer.h"
 #include "model/weights.h"
@@ -14,10 +15,11 @@ enum { NMODELS = sizeof models / sizeof *models, MOST_SEGS = 16 };
 
 typedef struct Runs { Golden g; Backend *b; Model *m; Infer f; float *want, *out; int O; } Runs;
 
+/* threads 0: on the device of tests/device.h */
 static int runs_open(Runs *r, const char *name, int threads, Err *e)
 {
     *r = (Runs){0};
-    if (golden_open(&r->g, name, CHUNK, e) || backend_open(&r->b, "cpu", F32, threads, e) || golden_model(&r->m, &r->g, r->b, FORWARD_ONLY, e)) return -1;
+    if (golden_open(&r->g, name, CHUNK, e) || (threads ? backend_open(&r->b, "cpu", F32, threads, e) : test_device_open(&r->b, F32, 0, e)) || golden_model(&r->m, &r->g, r->b, FORWARD_ONLY, e)) return -1;
     r->O = config_outputs(&r->g.c);
     r->want = golden_floats(golden_tensor(&r->g, "act.", "pred"));
     r->out = malloc((size_t)r->g.nseg * (size_t)r->O * sizeof *r->out);
@@ -49,7 +51,7 @@ static int pass(Runs *r, int first, int n, int from, int to, int *which)
         if (end > in.longest) in.longest = end;
     }
     in.nchunk = in.nseg;
-    if (in.nseg) infer_pass(&r->f, &in, (Mat){r->out, in.nseg, r->O, r->O, F32});
+    if (in.nseg) infer_pass(&r->f, &in, r->out);
     return in.nseg;
 }
 
@@ -60,24 +62,36 @@ static const float *want_after(const Runs *r, int seg, int to)
 }
 
 /* All segments at once, `piece` tokens at a time, against PyTorch without a cache, in double. */
+static void predictions(const char *model, int threads, int piece)
+{
+    Runs r;
+    Err e;
+    int which[MOST_SEGS];
+    OK(runs_open(&r, model, threads, &e));
+    for (int from = 0, n; from < r.g.longest; from += piece) {
+        n = pass(&r, 0, r.g.nseg, from, from + piece, which);
+        for (int i = 0; i < n; i++) {
+            double far = golden_distance(r.out + (size_t)i * (size_t)r.O, want_after(&r, which[i], from + piece), (size_t)r.O);
+            if (!(far <= 1e-5)) test_fail(__FILE__, __LINE__, "%s: segment %d after %d tokens is off by %.1e", model, which[i], from + piece, far);
+        }
+    }
+    runs_close(&r);
+}
+
 TEST(infer_gives_the_golden_predictions)
 {
     static const int pieces[] = {1 << 20, 1, 7};
-    for (int k = 0; k < NMODELS; k++) {
-        Runs r;
-        Err e;
-        int which[MOST_SEGS];
-        OK(runs_open(&r, models[k], 2, &e));
-        for (int p = 0; p < 3; p++)
-            for (int from = 0, n; from < r.g.longest; from += pieces[p]) {
-                n = pass(&r, 0, r.g.nseg, from, from + pieces[p], which);
-                for (int i = 0; i < n; i++) {
-                    double far = golden_distance(r.out + (size_t)i * (size_t)r.O, want_after(&r, which[i], from + pieces[p]), (size_t)r.O);
-                    if (!(far <= 1e-5)) test_fail(__FILE__, __LINE__, "%s: segment %d after %d tokens is off by %.1e", models[k], which[i], from + pieces[p], far);
-                }
-            }
-        runs_close(&r);
-    }
+    for (int k = 0; k < NMODELS; k++)
+        for (int p = 0; p < 3; p++) predictions(models[k], 2, pieces[p]);
+}
+
+TEST(infer_on_a_device_gives_the_golden_predictions)
+{
+    Err e;
+    Backend *b;
+    if (test_device_open(&b, F32, 0, &e)) { test_skip(e.message); return; }
+    backend_close(b);
+    for (int k = 0; k < NMODELS; k++) predictions(models[k], 0, k ? 7 : 1 << 20);
 }
 
 /* The same bits alone as among others, with one thread as with several, and after the memory was made for other sizes. */
@@ -160,6 +174,6 @@ TEST(infer_without_memory)
         if (!bad) break;
         CHECK(e.code == FTS_NOMEM && n < 100);
     }
-    CHECK(infer_bytes(&r.g.c, F32, 10, 2, 10) < infer_bytes(&r.g.c, F32, 10, 2, 100) && infer_bytes(&r.g.c, F32, 10, 2, 10) < infer_bytes(&r.g.c, F32, 100, 2, 10));
+    CHECK(infer_bytes(r.b, &r.g.c, 10, 2, 10) < infer_bytes(r.b, &r.g.c, 10, 2, 100) && infer_bytes(r.b, &r.g.c, 10, 2, 10) < infer_bytes(r.b, &r.g.c, 100, 2, 10));
     runs_close(&r);
 }

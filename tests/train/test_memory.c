@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device.h"
 #include "support.h"
 #include "test.h"
 #include "train/feed.h"
@@ -155,6 +156,29 @@ TEST(train_memory_without_memory_for_itself)
     int bad = memory_plan(&m, &k.ask, &e);
     test_alloc_fail(0);
     CHECK(bad == -1 && e.code == FTS_NOMEM);
+    bench_close(&k);
+}
+
+/* On a device only what lies there counts: loaders and data are the host's. */
+TEST(train_memory_of_a_device)
+{
+    Err e = {0};
+    Bench k;
+    Memory host, m;
+    OK(bench_open(&k, small(1, 1), F32, 1, &e));
+    Backend *cpu = k.b;
+    int64_t limit = (int64_t)4 << 30;
+    CHECK(!plan(&k, limit, &host));
+    if (test_device_open(&k.b, F32, 0, &e)) { test_skip(e.message); k.b = cpu; bench_close(&k); return; }
+    k.ask.b = k.b;
+    CHECK(!plan(&k, limit, &m));
+    Dims d = model_dims(&k.c, m.tokens, m.chunks, m.longest);
+    const ModelMemory *mm = &m.model;
+    CHECK(!m.on_host && host.on_host && !host.inputs && m.fits && m.tokens == host.tokens);
+    CHECK(m.inputs == (int64_t)backend_input_bytes(k.b, &d) && m.scratch == (int64_t)backend_scratch_bytes(k.b, &d));
+    CHECK(m.total == (int64_t)(mm->params + mm->grads + mm->moments + (mm->kept + mm->once) * (size_t)m.tokens) + m.routing + m.scratch + m.inputs + m.libraries);
+    backend_close(k.b);
+    k.b = cpu;
     bench_close(&k);
 }
 

@@ -78,9 +78,10 @@ TEST(train_perf_measures_a_product)
 {
     Err e;
     double tflops = 0;
-    OK(perf_measure(&tflops, "cpu", 1, &e));
+    int side;
+    OK(perf_measure(&tflops, &side, "cpu", F32, 1, &e));
     CHECK(tflops > 1e-4 && tflops < 1000);
-    CHECK(perf_measure(&tflops, "abacus", 1, &e) && tflops == 0 && strstr(e.message, "measuring the device: ") && strstr(e.message, "abacus"));
+    CHECK(perf_measure(&tflops, &side, "abacus", F32, 1, &e) && tflops == 0 && strstr(e.message, "measuring the device: ") && strstr(e.message, "abacus"));
 }
 
 TEST(train_digits_in_groups_of_three)

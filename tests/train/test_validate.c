@@ -136,7 +136,7 @@ static int add_window(Plain *p, int64_t window, Err *e)
         int tokens = 1 + (npt[i] - 1 - p->k->c.P) / p->k->c.S, chunk[] = {0, tokens};
         p->seg = (Seg){.ntok = tokens, .npt = npt[i]};
         p->points = points + pt[i];
-        model_eval(p->k->m, &(Input){p->points, &p->seg, chunk, 1, 1, tokens, tokens, p->k->c.P, p->k->c.S}, 0);
+        model_eval(p->k->m, &(Input){p->points, &p->seg, chunk, 1, 1, tokens, tokens, p->k->c.P, p->k->c.S, NULL}, 0);
     }
     p->segments += n;
     p->windows++;

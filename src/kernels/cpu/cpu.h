@@ -28,7 +28,7 @@ static inline int most_padded(int n) { return pieces(n, MAX_PAD) * MAX_PAD; }
 static inline size_t kv_floats(int cap, int d) { return (size_t)most_padded(cap) * (size_t)(d + most_padded(d)); }
 static inline float *kv_keys(const KvCache *kv, int layer, int slot, int head)
 {
-    return kv->p + (((size_t)layer * (size_t)kv->slots + (size_t)slot) * (size_t)kv->Hk + (size_t)head) * kv_floats(kv->cap, kv->d);
+    return (float *)kv->p + (((size_t)layer * (size_t)kv->slots + (size_t)slot) * (size_t)kv->Hk + (size_t)head) * kv_floats(kv->cap, kv->d);
 }
 static inline float *kv_values(const KvCache *kv, int layer, int slot, int head) { return kv_keys(kv, layer, slot, head) + (size_t)most_padded(kv->cap) * (size_t)kv->d; }
 

@@ -1,0 +1,45 @@
+/* columns.cuh - sums over tokens, column by column: each chunk in a sum of its own, in doubles, and these added in order of chunks.
+ *
+ * F has value(t, column) and add(column, sum). Tokens of a chunk are summed by 8 warps, each every eighth, and these in order. */
+#ifndef KERNELS_CUDA_COLUMNS_CUH
+#define KERNELS_CUDA_COLUMNS_CUH
+
+#include "kernels/cuda/gpu.cuh"
+
+namespace fts_cuda {
+
+constexpr int COLUMN_WARPS = 8;
+
+template <class F> __global__ void column_parts(F f, int columns, const int *chunk, double *part)
+{
+    __shared__ double sums[COLUMN_WARPS][32];
+    int lane = int(threadIdx.x) % 32, w = int(threadIdx.x) / 32, c = int(blockIdx.x) * 32 + lane, k = int(blockIdx.y);
+    double sum = 0;
+    if (c < columns)
+        for (int t = chunk[k] + w; t < chunk[k + 1]; t += COLUMN_WARPS) sum += double(f.value(t, c));
+    sums[w][lane] = sum;
+    __syncthreads();
+    if (w || c >= columns) return;
+    for (int i = 1; i < COLUMN_WARPS; i++) sum += sums[i][lane];
+    part[size_t(k) * size_t(columns) + size_t(c)] = sum;
+}
+
+template <class F> __global__ void column_totals(F f, int columns, int nchunk, const double *part)
+{
+    int c = int(blockIdx.x * blockDim.x + threadIdx.x);
+    if (c >= columns) return;
+    for (int k = 0; k < nchunk; k++) f.add(c, part[size_t(k) * size_t(columns) + size_t(c)]);
+}
+
+/* part (nchunk, columns) is scratch. */
+template <class F> void column_sums(Backend *b, const char *what, const F &f, int columns, const Input *in, const int *chunk, double *part)
+{
+    launch(b, what, column_parts<F>, dim3(blocks(size_t(columns), 32), unsigned(in->nchunk)), 32 * COLUMN_WARPS, f, columns, chunk, part);
+    launch(b, what, column_totals<F>, dim3(blocks(size_t(columns), 128)), 128, f, columns, in->nchunk, part);
+}
+
+__device__ inline void add_to(float *to, double sum) { *to = float(double(*to) + sum); }
+
+}
+
+#endif

@@ -1,0 +1,294 @@
+/* device.cu - a CUDA device behind backend.h: memory, transfers, the sticky error, the copies of inputs. */
+#include "kernels/cuda/gpu.cuh"
+
+#include <nvtx3/nvToolsExt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+namespace fts_cuda {
+
+/* A profiler sees each op as a range with its name. */
+#define OP(name, args, call) static void ranged_##name args { nvtxRangePushA(#name); cuda_##name call; nvtxRangePop(); }
+#include "kernels/ops.def"
+#undef OP
+
+static const Ops cuda_ops = {
+#define OP(name, args, call) ranged_##name,
+#include "kernels/ops.def"
+#undef OP
+};
+
+void note(Backend *b, cudaError_t error, const char *where)
+{
+    Cuda *c = cuda_of(b);
+    if (error == cudaSuccess || c->error != cudaSuccess) return;
+    c->error = error;
+    c->where = where;
+}
+
+static int refuse(Err *e, const char *what, cudaError_t error) { return err_set(e, FTS_DEVICE, "--device cuda: %s: %s", what, cudaGetErrorString(error)); }
+
+static int count()
+{
+    int n = 0;
+    return cudaGetDeviceCount(&n) == cudaSuccess ? n : 0;
+}
+
+/* Why there is no device of this number. */
+static int check_number(int number, Err *e)
+{
+    int n = 0, driver = 0;
+    cudaError_t error = cudaGetDeviceCount(&n);
+    (void)cudaDriverGetVersion(&driver);
+    if (!driver) return err_set(e, FTS_DEVICE, "--device cuda: no NVIDIA driver is loaded: install one, or use --device cpu");
+    if (error != cudaSuccess) return refuse(e, "no device can be used", error);
+    if (!n) return err_set(e, FTS_DEVICE, "--device cuda: this machine has no CUDA device, or CUDA_VISIBLE_DEVICES hides it: use --device cpu");
+    if (number >= n) return err_set(e, FTS_USAGE, "--device cuda:%d: this machine has %d CUDA device%s, the first is cuda:0", number, n, n == 1 ? "" : "s");
+    return 0;
+}
+
+static int start(Cuda *c, int number, Err *e)
+{
+    cudaError_t error;
+    c->number = number;
+    if ((error = cudaSetDevice(number)) != cudaSuccess) return refuse(e, "the device cannot be opened", error);
+    if ((error = cudaGetDeviceProperties(&c->about, number)) != cudaSuccess) return refuse(e, "the device cannot be asked", error);
+    if (c->about.major < 8) return err_set(e, FTS_DEVICE, "--device cuda: %s has compute capability %d.%d, at least 8.0 is needed", c->about.name, c->about.major, c->about.minor);
+    if ((error = cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking)) != cudaSuccess) return refuse(e, "no stream", error);
+    return 0;
+}
+
+static int open(Backend *b, int number, Err *e)
+{
+    if (check_number(number, e)) return -1;
+    Cuda *c = static_cast<Cuda *>(calloc(1, sizeof *c));
+    if (!c) return err_nomem(e, sizeof *c, "the device");
+    b->own = c;
+    b->tier = "cuda";
+    b->ops = cuda_ops;
+    c->lt = nullptr;
+    if (start(c, number, e) || (lt_wanted() && !(c->lt = lt_open(c->stream, e)))) {
+        if (c->stream) (void)cudaStreamDestroy(c->stream);
+        free(c);
+        return -1;
+    }
+    return 0;
+}
+
+static void stage_free(Stage *s)
+{
+    if (!s->size) return;
+    (void)cudaFreeHost(s->host);
+    (void)cudaFree(s->device);
+    (void)cudaEventDestroy(s->sent);
+    *s = Stage{};
+}
+
+static void close(Backend *b)
+{
+    Cuda *c = cuda_of(b);
+    (void)cudaStreamSynchronize(c->stream);
+    for (Stage &s : c->input) stage_free(&s);
+    for (Stage &s : c->small) stage_free(&s);
+    lt_close(c->lt);
+    (void)cudaStreamDestroy(c->stream);
+    free(c);
+}
+
+static int sync(Backend *b, Err *e)
+{
+    Cuda *c = cuda_of(b);
+    note(b, cudaStreamSynchronize(c->stream), "waiting for the device");
+    if (c->error == cudaSuccess) return 0;
+    return err_set(e, FTS_DEVICE, "--device cuda:%d: %s: %s", c->number, c->where, cudaGetErrorString(c->error));
+}
+
+static int alloc(Backend *b, size_t bytes, void **p, const char *what, Err *e)
+{
+    size_t left = 0, all = 0, n = bytes ? bytes : 1;
+    *p = nullptr;
+    (void)cudaSetDevice(cuda_of(b)->number);
+    cudaError_t error = cudaMalloc(p, n);
+    if (error != cudaSuccess) {
+        *p = nullptr;
+        (void)cudaGetLastError();
+        (void)cudaMemGetInfo(&left, &all);
+        return err_set(e, FTS_NOMEM, "%s: %zu bytes are needed on the device, %zu of its %zu are free: %s", what, bytes, left, all, cudaGetErrorString(error));
+    }
+    note(b, cudaMemsetAsync(*p, 0, n, cuda_of(b)->stream), "clearing memory");
+    return 0;
+}
+
+static void release(Backend *b, void *p, size_t)
+{
+    if (!p) return;
+    (void)cudaStreamSynchronize(cuda_of(b)->stream);
+    (void)cudaFree(p);
+}
+
+static void upload(Backend *b, void *device, const void *host, size_t bytes)
+{
+    if (bytes) note(b, cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, cuda_of(b)->stream), "sending to the device");
+}
+
+static void download(Backend *b, void *host, const void *device, size_t bytes)
+{
+    Cuda *c = cuda_of(b);
+    if (!bytes) return;
+    (void)cudaSetDevice(c->number);
+    note(b, cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, c->stream), "fetching from the device");
+    note(b, cudaStreamSynchronize(c->stream), "fetching from the device");
+}
+
+/* Room for `bytes`; what it held before has left the host. */
+static int stage_ready(Backend *b, Stage *s, size_t bytes)
+{
+    if (s->size >= bytes) {
+        note(b, cudaEventSynchronize(s->sent), "sending to the device");
+        return 0;
+    }
+    (void)cudaStreamSynchronize(cuda_of(b)->stream);
+    stage_free(s);
+    void *host, *device;
+    cudaError_t error = cudaMallocHost(&host, bytes);
+    if (error == cudaSuccess && (error = cudaMalloc(&device, bytes)) != cudaSuccess) (void)cudaFreeHost(host);
+    if (error == cudaSuccess) error = cudaEventCreateWithFlags(&s->sent, cudaEventDisableTiming);
+    note(b, error, "memory for inputs");
+    if (error != cudaSuccess) return -1;
+    s->host = static_cast<char *>(host);
+    s->device = static_cast<char *>(device);
+    s->size = bytes;
+    note(b, cudaEventRecord(s->sent, cuda_of(b)->stream), "sending to the device");
+    return 0;
+}
+
+static void stage_send(Backend *b, Stage *s, size_t bytes)
+{
+    if (bytes) note(b, cudaMemcpyAsync(s->device, s->host, bytes, cudaMemcpyHostToDevice, cuda_of(b)->stream), "sending to the device");
+    note(b, cudaEventRecord(s->sent, cuda_of(b)->stream), "sending to the device");
+}
+
+enum { SMALL_BYTES = 64 << 10 };
+
+const void *send(Backend *b, const void *host, size_t bytes)
+{
+    Cuda *c = cuda_of(b);
+    Stage *s = &c->small[c->next_small++ % SMALL];
+    if (stage_ready(b, s, bytes > SMALL_BYTES ? bytes : size_t(SMALL_BYTES))) return nullptr;
+    if (bytes) memcpy(s->host, host, bytes);
+    stage_send(b, s, bytes);
+    return s->device;
+}
+
+/* One table behind the other in both memories. */
+struct Parts { float *points; Seg *seg; int *chunk, *seg_of; Tile *tile; };
+
+static Parts carve(Carve *k, size_t points, size_t nseg, size_t nchunk, size_t ntok, size_t ntile)
+{
+    Parts p;
+    p.points = k->take<float>(points);
+    p.seg = k->take<Seg>(nseg);
+    p.chunk = k->take<int>(nchunk + 1);
+    p.seg_of = k->take<int>(ntok);
+    p.tile = k->take<Tile>(ntile);
+    return p;
+}
+
+/* A segment has at least one token, and S points to each but the last, which has P and those that are its targets. */
+size_t table_bytes(const Dims *d)
+{
+    size_t n = size_t(d->tokens), S = size_t(d->S ? d->S : 1);
+    Carve k = {nullptr, 0};
+    carve(&k, n * (2 * S + size_t(d->P)), n, size_t(d->chunks), n, n);
+    return k.at;
+}
+
+static size_t input_bytes(const Dims *d) { return INPUTS * table_bytes(d); }
+
+static void fill_tables(const Parts *p, const Input *in)
+{
+    size_t pt = 0;
+    int tiles = 0;
+    for (int i = 0; i < in->nseg; i++) {
+        Seg s = in->seg[i];
+        if (in->points) memcpy(p->points + pt, in->points + s.pt, size_t(s.npt) * sizeof(float));
+        s.pt = int(pt);
+        pt += size_t(s.npt);
+        p->seg[i] = s;
+        for (int t = 0; t < s.ntok; t++) p->seg_of[s.tok + t] = i;
+        for (int t = (s.ntok - 1) / TILE * TILE; t >= 0; t -= TILE) p->tile[tiles++] = Tile{i, t};      /* those with most keys first */
+    }
+    memcpy(p->chunk, in->chunk, size_t(in->nchunk + 1) * sizeof(int));
+}
+
+static const Tables *make_tables(Backend *b, const Input *in)
+{
+    static const Tables none = {};
+    Cuda *c = cuda_of(b);
+    (void)cudaSetDevice(c->number);              /* this may be another thread than that which opened it */
+    Stage *s = &c->input[c->next_input++ % INPUTS];
+    size_t points = 0, tiles = 0;
+    for (int i = 0; i < in->nseg; i++) {
+        points += size_t(in->seg[i].npt);
+        tiles += size_t((in->seg[i].ntok + TILE - 1) / TILE);
+    }
+    Carve size = {nullptr, 0};
+    carve(&size, points, size_t(in->nseg), size_t(in->nchunk), size_t(in->ntok), tiles);
+    if (stage_ready(b, s, size.at)) return &none;
+    Carve host = {s->host, 0}, device = {s->device, 0};
+    Parts from = carve(&host, points, size_t(in->nseg), size_t(in->nchunk), size_t(in->ntok), tiles);
+    Parts to = carve(&device, points, size_t(in->nseg), size_t(in->nchunk), size_t(in->ntok), tiles);
+    fill_tables(&from, in);
+    stage_send(b, s, size.at);
+    s->tables = Tables{to.points, to.seg, to.chunk, to.seg_of, to.tile, int(tiles)};
+    return &s->tables;
+}
+
+const Tables *tables_of(Backend *b, const Input *in) { return in->own ? static_cast<const Tables *>(in->own) : make_tables(b, in); }
+
+static void input(Backend *b, Input *in) { in->own = make_tables(b, in); }
+
+static size_t cache_bytes(const Backend *b, const KvCache *kv)
+{
+    return size_t(kv->layers) * size_t(kv->slots) * size_t(kv->Hk) * 2 * size_t(kv->cap) * size_t(kv->d) * dtype_size(b->dtype);
+}
+
+static size_t scratch_bytes(const Backend *b, const Dims *d)
+{
+    size_t (*const family[])(const Backend *, const Dims *) = {linear_scratch, elements_scratch, attention_scratch, route_scratch, ffn_scratch,
+                                                               loss_scratch, optimizer_scratch};
+    size_t most = 0;
+    for (auto bytes : family) most = bytes(b, d) > most ? bytes(b, d) : most;
+    return most;
+}
+
+enum { MOST_HEAD = 128 };
+
+static int reserve(Backend *b, const Dims *d, Err *e)
+{
+    if (d->d > MOST_HEAD) return err_set(e, FTS_USAGE, "--device cuda: heads of %d numbers are too wide, at most %d: use more heads", d->d, int(MOST_HEAD));
+    for (Stage &s : cuda_of(b)->input)
+        if (stage_ready(b, &s, table_bytes(d))) return err_set(e, FTS_NOMEM, "inputs: %zu bytes are needed on the device", table_bytes(d));
+    return 0;
+}
+
+static int64_t memory(const Backend *b) { return int64_t(cuda_of(b)->about.totalGlobalMem); }
+
+static int text(const Backend *b, char *to, size_t size)
+{
+    const Cuda *c = cuda_of(b);
+    return snprintf(to, size, "cuda:%d (%s, %s)", c->number, c->about.name, c->lt ? lt_text(c->lt) : "own products");
+}
+
+}
+
+extern "C" {
+extern const Device cuda_device;
+const Device cuda_device = {
+    .name = "cuda", .on_host = 0, .fast_bf16 = 1, .count = fts_cuda::count, .open = fts_cuda::open, .close = fts_cuda::close, .sync = fts_cuda::sync,
+    .alloc = fts_cuda::alloc, .free = fts_cuda::release, .upload = fts_cuda::upload, .download = fts_cuda::download, .input = fts_cuda::input,
+    .cache_bytes = fts_cuda::cache_bytes, .scratch_bytes = fts_cuda::scratch_bytes, .input_bytes = fts_cuda::input_bytes, .reserve = fts_cuda::reserve,
+    .memory = fts_cuda::memory, .text = fts_cuda::text,
+};
+}

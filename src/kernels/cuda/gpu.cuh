@@ -1,0 +1,173 @@
+/* gpu.cuh - what the CUDA ops are written with: the device behind a Backend, launches, scratch memory, numbers of two formats.
+ *
+ * These files are compiled by nvcc, and by g++ with an emulator in the place of the CUDA headers (tests/emu). Threads of a
+ * block that waits leave only together. No floating-point atomics: who owns a number adds to it, in a fixed order. */
+#ifndef KERNELS_CUDA_GPU_CUH
+#define KERNELS_CUDA_GPU_CUH
+
+#include <cuda_bf16.h>
+#include <cuda_runtime.h>
+
+extern "C" {
+#include "kernels/backend.h"
+#include "kernels/cuda/lt.h"
+}
+#include "kernels/cuda/ptx.cuh"
+
+namespace fts_cuda {
+
+typedef __nv_bfloat16 bfloat;
+
+/* A tile of attention: TILE rows of a segment, from row `at` of it on. */
+constexpr int TILE = 64;
+struct Tile { int seg, at; };
+
+/* The device's copy of an Input: points of the segments one behind the other, and Seg.pt as they lie there. */
+struct Tables { const float *points; const Seg *seg; const int *chunk, *seg_of; const Tile *tile; int ntile; };
+
+/* Page-locked memory that is filled and sent again and again, without waiting for anything but its own last transfer. */
+struct Stage { char *host, *device; size_t size; cudaEvent_t sent; Tables tables; };
+enum { INPUTS = 3, SMALL = 8 };                  /* copies of inputs alive at once; small things on their way */
+
+struct Cuda {
+    int number;
+    cudaStream_t stream;
+    cudaDeviceProp about;
+    cudaError_t error; const char *where;        /* the first one, kept for backend_sync() */
+    Stage input[INPUTS], small[SMALL];
+    int next_input, next_small;
+    Lt *lt;                                      /* cuBLASLt; NULL: all products are our own */
+};
+
+inline Cuda *cuda_of(const Backend *b) { return static_cast<Cuda *>(b->own); }
+void note(Backend *b, cudaError_t error, const char *where);
+const void *send(Backend *b, const void *host, size_t bytes);       /* for the next op: it is overwritten by a later one */
+const Tables *tables_of(Backend *b, const Input *in);
+size_t table_bytes(const Dims *d);
+
+template <class... P, class... A> void launch(Backend *b, const char *what, void (*kernel)(P...), dim3 grid, int threads, A... args)
+{
+    if (!grid.x || !grid.y || !grid.z) return;
+    cudaLaunchConfig_t c = {};
+    c.gridDim = grid;
+    c.blockDim = dim3(unsigned(threads));
+    c.stream = cuda_of(b)->stream;
+    note(b, cudaLaunchKernelEx(&c, kernel, P(args)...), what);
+}
+
+/* The same with shared memory of a size that is known now. */
+template <class... P, class... A> void launch_with(Backend *b, const char *what, size_t shared, void (*kernel)(P...), dim3 grid, int threads, A... args)
+{
+    if (!grid.x || !grid.y || !grid.z) return;
+    cudaLaunchConfig_t c = {};
+    c.gridDim = grid;
+    c.blockDim = dim3(unsigned(threads));
+    c.dynamicSmemBytes = shared;
+    c.stream = cuda_of(b)->stream;
+    if (shared > 48 << 10) note(b, cudaFuncSetAttribute(reinterpret_cast<const void *>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared)), what);
+    note(b, cudaLaunchKernelEx(&c, kernel, P(args)...), what);
+}
+
+inline unsigned blocks(size_t n, size_t size) { return unsigned((n + size - 1) / size); }
+
+/* Scratch memory, carved front to back. base NULL: only counted, so that a size is written down once. */
+struct Carve {
+    char *base;
+    size_t at;
+    template <class T> T *take(size_t n)
+    {
+        T *p = base ? reinterpret_cast<T *>(base + at) : nullptr;
+        at += (n * sizeof(T) + 255) / 256 * 256;
+        return p;
+    }
+};
+inline Carve scratch_of(const Backend *b) { return {static_cast<char *>(b->scratch), 0}; }
+
+/* Numbers: stored as fp32 or bf16, computed with as fp32. */
+__device__ inline float number(float x) { return x; }
+__device__ inline float number(bfloat x) { return __bfloat162float(x); }
+template <class T> __device__ inline T stored(float x);
+template <> __device__ inline float stored<float>(float x) { return x; }
+template <> __device__ inline bfloat stored<bfloat>(float x) { return __float2bfloat16_rn(x); }
+template <class T> __device__ inline float rounded(float x) { return number(stored<T>(x)); }
+
+/* A Mat as kernels take it. */
+struct Ref { void *p; int ld, half_size; };
+inline Ref ref(Mat m) { return {m.p, m.ld, m.type == BF16}; }
+inline Ref ref(float *p, int ld) { return {p, ld, 0}; }
+__device__ inline float get(const Ref &m, size_t r, int c)
+{
+    size_t i = r * size_t(m.ld) + size_t(c);
+    return m.half_size ? number(static_cast<const bfloat *>(m.p)[i]) : static_cast<const float *>(m.p)[i];
+}
+__device__ inline void set(const Ref &m, size_t r, int c, float x)
+{
+    size_t i = r * size_t(m.ld) + size_t(c);
+    if (m.half_size) static_cast<bfloat *>(m.p)[i] = stored<bfloat>(x);
+    else static_cast<float *>(m.p)[i] = x;
+}
+
+/* Eight numbers of a row at once, where they lie at multiples of 16 bytes. */
+__device__ inline void unpack(float *x, unsigned pair)
+{
+    const bfloat *h = reinterpret_cast<const bfloat *>(&pair);
+    x[0] = number(h[0]);
+    x[1] = number(h[1]);
+}
+__device__ inline void eight(float (&x)[8], const float *p)
+{
+    float4 a = *reinterpret_cast<const float4 *>(p), b = *reinterpret_cast<const float4 *>(p + 4);
+    x[0] = a.x; x[1] = a.y; x[2] = a.z; x[3] = a.w;
+    x[4] = b.x; x[5] = b.y; x[6] = b.z; x[7] = b.w;
+}
+__device__ inline void eight(float (&x)[8], const bfloat *p)
+{
+    uint4 a = *reinterpret_cast<const uint4 *>(p);
+    unpack(x, a.x);
+    unpack(x + 2, a.y);
+    unpack(x + 4, a.z);
+    unpack(x + 6, a.w);
+}
+inline int is_wide(const void *p, size_t ld) { return reinterpret_cast<uintptr_t>(p) % 16 == 0 && ld % 8 == 0; }
+
+__device__ inline float sigmoid(float x) { return 1 / (1 + expf(-x)); }
+__device__ inline float silu(float x) { return x * sigmoid(x); }
+__device__ inline float silu_slope(float x) { float s = sigmoid(x); return s * (1 + x * (1 - s)); }
+
+template <class T> __device__ inline T warp_sum(T x)
+{
+    for (int m = 16; m; m >>= 1) x += __shfl_xor_sync(0xffffffffu, x, m);
+    return x;
+}
+__device__ inline float warp_max(float x)
+{
+    for (int m = 16; m; m >>= 1) x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, m));
+    return x;
+}
+
+/* Where the points of a token begin. */
+__device__ inline const float *points_of(const Tables &t, int tok, int S)
+{
+    const Seg *s = &t.seg[t.seg_of[tok]];
+    return t.points + s->pt + size_t(tok - s->tok) * size_t(S);
+}
+
+/* Whether the operands of a product with this weight are rounded. */
+inline int rounds(const Backend *b, const Weight *w) { return b->dtype == BF16 && !w->full; }
+
+/* Scratch bytes of the families that need any. */
+size_t linear_scratch(const Backend *b, const Dims *d);
+size_t elements_scratch(const Backend *b, const Dims *d);
+size_t attention_scratch(const Backend *b, const Dims *d);
+size_t route_scratch(const Backend *b, const Dims *d);
+size_t ffn_scratch(const Backend *b, const Dims *d);
+size_t loss_scratch(const Backend *b, const Dims *d);
+size_t optimizer_scratch(const Backend *b, const Dims *d);
+
+#define OP(name, args, call) void cuda_##name args;
+#include "kernels/ops.def"
+#undef OP
+
+}
+
+#endif

@@ -1,0 +1,434 @@
+/* ops_attention.cu - causal attention inside segments, tile by tile with a running maximum and sum: no buffer grows with T squared.
+ *
+ * Queries and keys are rotated once, into scratch memory or the cache. Tiles of keys begin at the segment's first token, so a
+ * row has the same bits alone, behind a cache, and in any company. Backward makes dq in one pass over keys, dk and dv in one
+ * over queries: each tile has one owner, who adds in order. */
+#include "kernels/cuda/tile.cuh"
+
+namespace fts_cuda {
+
+constexpr int THREADS = 256;
+
+struct Shape { int H, Hk, d, ntok, longest; float theta; };
+
+/* Numbers of one head of a token: cos of the d/2 angles of a position, then sin. As on the CPU, frequency and angle are fp32. */
+__global__ void make_rope(float *rope, Shape s)
+{
+    int i = int(blockIdx.x * blockDim.x + threadIdx.x), half = s.d / 2;
+    if (i >= s.longest * half) return;
+    int pos = i / half, c = i % half;
+    float freq = float(1 / pow(double(s.theta), 2.0 * c / s.d)), angle = float(pos) * freq;
+    rope[pos * s.d + c] = float(cos(double(angle)));
+    rope[pos * s.d + half + c] = float(sin(double(angle)));
+}
+
+/* Where keys and values of a segment lie: behind each other from its first token on, or in a slot of the cache. */
+template <class O> struct Keys {
+    const O *k, *v;                      /* k: rotated; of token 0, or of slot 0 and head 0 */
+    size_t k_row, v_row, k_head, v_head, slot;      /* numbers from one row, head, slot to the next */
+    int in_cache;
+    __device__ const O *key(const Seg &s, int head, int pos) const { return k + size_t(in_cache ? 0 : s.tok) * k_row + size_t(in_cache ? s.slot : 0) * slot + size_t(head) * k_head + size_t(pos) * k_row; }
+    __device__ const O *value(const Seg &s, int head, int pos) const { return v + size_t(in_cache ? 0 : s.tok) * v_row + size_t(in_cache ? s.slot : 0) * slot + size_t(head) * v_head + size_t(pos) * v_row; }
+};
+
+/* What is rotated: queries into (N,H,d) and keys into (N,Hk,d), or with values into the cache. */
+template <class O> struct Turn {
+    Ref qkv;
+    const float *rope;
+    O *q, *k, *ck, *cv;                  /* k NULL: keys and values go into ck, cv: of the layer's slot 0, head 0 */
+    size_t head, slot;                   /* of the cache */
+    Shape s;
+    Tables t;
+};
+
+template <class O> __global__ void turn(Turn<O> a)
+{
+    int heads = a.s.H + 2 * a.s.Hk, d = a.s.d, half = d / 2;
+    size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
+    if (i >= size_t(a.s.ntok) * size_t(heads * d)) return;
+    size_t t = i / size_t(heads * d);
+    int col = int(i % size_t(heads * d)), h = col / d, c = col % d;
+    const Seg &s = a.t.seg[a.t.seg_of[t]];
+    int pos = s.past + int(t) - s.tok;
+    float x = get(a.qkv, t, col);
+    if (h < a.s.H + a.s.Hk) {
+        const float *cs = a.rope + size_t(pos) * size_t(d) + c % half;
+        float other = get(a.qkv, t, c < half ? col + half : col - half);
+        x = c < half ? x * cs[0] - other * cs[half] : x * cs[0] + other * cs[half];
+    }
+    size_t to = size_t(s.slot) * a.slot + size_t(pos) * size_t(d) + size_t(c);
+    if (h < a.s.H) a.q[(t * size_t(a.s.H) + size_t(h)) * size_t(d) + size_t(c)] = stored<O>(x);
+    else if (h >= a.s.H + a.s.Hk) { if (a.cv) a.cv[to + size_t(h - a.s.H - a.s.Hk) * a.head] = stored<O>(x); }
+    else if (a.k) a.k[(t * size_t(a.s.Hk) + size_t(h - a.s.H)) * size_t(d) + size_t(c)] = stored<O>(x);
+    else a.ck[to + size_t(h - a.s.H) * a.head] = stored<O>(x);
+}
+
+template <class O> struct Attend {
+    const O *q;                          /* (N,H,d) rotated */
+    Keys<O> keys;
+    Ref o;
+    const O *d_o; size_t d_o_row;
+    int wide;                            /* rows of all operands begin at multiples of 16 bytes */
+    float *lse; const float *delta;      /* (N,H); lse NULL: not asked for */
+    float *dq, *dk; Ref dqkv;            /* backward: gradients of the rotated (N,H,d) and (N,Hk,d); of v in its place */
+    Shape s;
+    float scale;
+    Tables t;
+};
+
+/* A tile of attention in shared memory: rows of DH numbers, and such with tokens along the rows. */
+template <class O, int DH> struct Room {
+    enum { ROW = DH + (sizeof(O) == 2 ? 8 : 1), ACROSS = TILE + (sizeof(O) == 2 ? 8 : 1), ROWS_SIZE = TILE * ROW, ACROSS_SIZE = DH * ACROSS, P_SIZE = sizeof(O) == 2 ? 8 : TILE * ACROSS };
+    static size_t bytes(int rows, int across) { return (size_t(rows) * ROWS_SIZE + size_t(across) * ACROSS_SIZE + P_SIZE) * sizeof(O) + 2 * TILE * sizeof(float); }
+};
+
+/* Rows 0 .. n-1 of d numbers, row(r) each; wide: at multiples of 16 bytes. */
+template <class O, int DH, class F> __device__ inline void load_rows(O *to, int n, int d, int wide, F row)
+{
+    fill_wide<TILE, DH, true>(to, [&](int r, int c) { return r < n && c < d ? number(row(r)[c]) : 0.0f; }, [&](int r, int c, float (&x)[8]) {
+        bool inside = wide && r < n && c + 7 < d;
+        if (inside) eight(x, row(r) + c);
+        return inside;
+    });
+}
+template <class O, int DH, class F> __device__ inline void load_across(O *to, int n, int d, int wide, F row)
+{
+    fill_wide<DH, TILE, false>(to, [&](int c, int r) { return r < n && c < d ? number(row(r)[c]) : 0.0f; }, [&](int c, int r, float (&x)[8]) {
+        bool inside = wide && r < n && c + 7 < d;
+        if (inside) eight(x, row(r) + c);
+        return inside;
+    });
+}
+
+typedef Held<1, TILE / 8> Scores;
+
+/* Of the four lanes that share a row. */
+static __device__ float row_max(float x)
+{
+    x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 1));
+    return fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 2));
+}
+static __device__ float row_sum(float x)
+{
+    x += __shfl_xor_sync(0xffffffffu, x, 1);
+    return x + __shfl_xor_sync(0xffffffffu, x, 2);
+}
+
+/* Scores become what they add to the sums; what was summed before shrinks to the new maximum. Half e of a thread's numbers is one row. */
+template <int NJ> __device__ inline void soften(Scores &p, Held<1, NJ> &o, float high[2], float sum[2], const int last[2], int k0, float scale)
+{
+    for (int e = 0; e < 2; e++) {
+        float top = -INFINITY, all = 0;
+#pragma unroll
+        for (int j = 0; j < TILE / 8; j++)
+#pragma unroll
+            for (int x = 0; x < 2; x++) {
+                float &s = p.c[0][j][2 * e + x];
+                s = k0 + column_in_tile(j, x) <= last[e] ? s * scale : -INFINITY;
+                top = fmaxf(top, s);
+            }
+        float now = fmaxf(high[e], row_max(top)), shrink = expf(high[e] - now);
+#pragma unroll
+        for (int j = 0; j < TILE / 8; j++)
+#pragma unroll
+            for (int x = 0; x < 2; x++) all += p.c[0][j][2 * e + x] = expf(p.c[0][j][2 * e + x] - now);
+        sum[e] = sum[e] * shrink + row_sum(all);
+        high[e] = now;
+#pragma unroll
+        for (int j = 0; j < NJ; j++) {
+            o.c[0][j][2 * e] *= shrink;
+            o.c[0][j][2 * e + 1] *= shrink;
+        }
+    }
+}
+
+/* A block per tile of queries and head. */
+template <class O, int DH> __global__ void __launch_bounds__(TILE_THREADS) attend(Attend<O> a)
+{
+    typedef Room<O, DH> R;
+    O *q = static_cast<O *>(launch_memory()), *k = q + R::ROWS_SIZE, *v = k + R::ROWS_SIZE, *room = v + R::ACROSS_SIZE;
+    Tile tile = a.t.tile[blockIdx.x];
+    Seg s = a.t.seg[tile.seg];
+    int head = int(blockIdx.y), kv = head / (a.s.H / a.s.Hk), d = a.s.d, n = s.ntok - tile.at < TILE ? s.ntok - tile.at : TILE;
+    int row = row_in_tile<1>(0, 0), first = s.past + tile.at, keys = first + n, last[2] = {first + row, first + row + 8};
+    float high[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0};
+    Held<1, DH / 8> o;
+    clear(o);
+    load_rows<O, DH>(q, n, d, a.wide, [&](int r) { return a.q + (size_t(s.tok + tile.at + r) * size_t(a.s.H) + size_t(head)) * size_t(d); });
+    for (int k0 = 0; k0 < keys; k0 += TILE) {
+        Scores p;
+        clear(p);
+        __syncthreads();
+        load_rows<O, DH>(k, keys - k0, d, a.wide, [&](int r) { return a.keys.key(s, kv, k0 + r); });
+        load_across<O, DH>(v, keys - k0, d, a.wide, [&](int r) { return a.keys.value(s, kv, k0 + r); });
+        __syncthreads();
+        multiply(p, q, R::ROW, k, R::ROW, d);
+        soften(p, o, high, sum, last, k0, a.scale);
+        multiply_on(o, p, room, v, R::ACROSS);
+    }
+    each(o, [&](int r, int c, float x) { if (r < n && c < d) set(a.o, size_t(s.tok + tile.at + r), head * d + c, x / (r == row ? sum[0] : sum[1])); });
+    if (!a.lse || threadIdx.x % 4) return;
+    for (int e = 0; e < 2; e++)
+        if (row + 8 * e < n) a.lse[size_t(s.tok + tile.at + row + 8 * e) * size_t(a.s.H) + size_t(head)] = high[e] + logf(sum[e]);
+}
+
+/* <do, o> of each token and head: what the softmax subtracts from each dP. */
+__global__ void make_delta(float *delta, Ref o, Ref d_o, Shape s)
+{
+    int i = int(blockIdx.x * blockDim.x + threadIdx.x);
+    if (i >= s.ntok * s.H) return;
+    float sum = 0;
+    for (int c = 0; c < s.d; c++) sum = fmaf(get(d_o, size_t(i / s.H), i % s.H * s.d + c), get(o, size_t(i / s.H), i % s.H * s.d + c), sum);
+    delta[i] = sum;
+}
+
+/* p and ds of a score. The first token has one key, so its softmax has no slope: exactly none. */
+__device__ inline void slope(float &p, float &ds, float score, float dp, float lse, float delta, int query, int key, int last)
+{
+    p = key <= query && query < last ? expf(score - lse) : 0;
+    ds = query ? p * (dp - delta) : 0;
+}
+
+/* dq of a tile of queries and head. */
+template <class O, int DH> __global__ void __launch_bounds__(TILE_THREADS) attend_dq(Attend<O> a)
+{
+    typedef Room<O, DH> R;
+    O *q = static_cast<O *>(launch_memory()), *g = q + R::ROWS_SIZE, *k = g + R::ROWS_SIZE, *v = k + R::ROWS_SIZE, *kt = v + R::ROWS_SIZE, *room = kt + R::ACROSS_SIZE;
+    Tile tile = a.t.tile[blockIdx.x];
+    Seg s = a.t.seg[tile.seg];
+    int head = int(blockIdx.y), kv = head / (a.s.H / a.s.Hk), d = a.s.d, n = s.ntok - tile.at < TILE ? s.ntok - tile.at : TILE;
+    int row = row_in_tile<1>(0, 0), keys = tile.at + n;
+    size_t tok = size_t(s.tok + tile.at);
+    float lse[2], delta[2];
+    for (int e = 0; e < 2; e++) {
+        size_t at = (tok + size_t(row + 8 * e)) * size_t(a.s.H) + size_t(head);
+        lse[e] = row + 8 * e < n ? a.lse[at] : 0;
+        delta[e] = row + 8 * e < n ? a.delta[at] : 0;
+    }
+    Held<1, DH / 8> dq;
+    clear(dq);
+    load_rows<O, DH>(q, n, d, a.wide, [&](int r) { return a.q + ((tok + size_t(r)) * size_t(a.s.H) + size_t(head)) * size_t(d); });
+    load_rows<O, DH>(g, n, d, a.wide, [&](int r) { return a.d_o + (tok + size_t(r)) * a.d_o_row + size_t(head * d); });
+    for (int k0 = 0; k0 < keys; k0 += TILE) {
+        Scores p, dp;
+        clear(p);
+        clear(dp);
+        __syncthreads();
+        load_rows<O, DH>(k, keys - k0, d, a.wide, [&](int r) { return a.keys.key(s, kv, k0 + r); });
+        load_rows<O, DH>(v, keys - k0, d, a.wide, [&](int r) { return a.keys.value(s, kv, k0 + r); });
+        load_across<O, DH>(kt, keys - k0, d, a.wide, [&](int r) { return a.keys.key(s, kv, k0 + r); });
+        __syncthreads();
+        multiply(p, q, R::ROW, k, R::ROW, d);
+        multiply(dp, g, R::ROW, v, R::ROW, d);
+#pragma unroll
+        for (int j = 0; j < TILE / 8; j++)
+#pragma unroll
+            for (int e = 0; e < 4; e++)
+                slope(p.c[0][j][e], dp.c[0][j][e], p.c[0][j][e] * a.scale, dp.c[0][j][e], lse[e / 2], delta[e / 2], tile.at + row + e / 2 * 8, k0 + column_in_tile(j, e), keys);
+        multiply_on(dq, dp, room, kt, R::ACROSS);
+    }
+    each(dq, [&](int r, int c, float x) { if (r < n && c < d) a.dq[((tok + size_t(r)) * size_t(a.s.H) + size_t(head)) * size_t(d) + size_t(c)] = x * a.scale; });
+}
+
+/* dk and dv of a tile of keys and their head: over all its query heads, and the tiles of queries from its own on. */
+template <class O, int DH> __global__ void __launch_bounds__(TILE_THREADS) attend_dkv(Attend<O> a)
+{
+    typedef Room<O, DH> R;
+    O *k = static_cast<O *>(launch_memory()), *v = k + R::ROWS_SIZE, *q = v + R::ROWS_SIZE, *g = q + R::ROWS_SIZE, *qt = g + R::ROWS_SIZE, *gt = qt + R::ACROSS_SIZE, *room = gt + R::ACROSS_SIZE;
+    float *lse = reinterpret_cast<float *>(room + R::P_SIZE), *delta = lse + TILE;
+    Tile tile = a.t.tile[blockIdx.x];
+    Seg s = a.t.seg[tile.seg];
+    int kv = int(blockIdx.y), group = a.s.H / a.s.Hk, d = a.s.d, n = s.ntok - tile.at < TILE ? s.ntok - tile.at : TILE, row = row_in_tile<1>(0, 0);
+    Held<1, DH / 8> dk, dv;
+    clear(dk);
+    clear(dv);
+    load_rows<O, DH>(k, n, d, a.wide, [&](int r) { return a.keys.key(s, kv, tile.at + r); });
+    load_rows<O, DH>(v, n, d, a.wide, [&](int r) { return a.keys.value(s, kv, tile.at + r); });
+    for (int step = 0, tiles = (s.ntok - tile.at + TILE - 1) / TILE; step < group * tiles; step++) {
+        int head = kv * group + step / tiles, q0 = tile.at + step % tiles * TILE, m = s.ntok - q0 < TILE ? s.ntok - q0 : TILE;
+        size_t tok = size_t(s.tok + q0);
+        Scores p, dp;
+        clear(p);
+        clear(dp);
+        __syncthreads();
+        load_rows<O, DH>(q, m, d, a.wide, [&](int r) { return a.q + ((tok + size_t(r)) * size_t(a.s.H) + size_t(head)) * size_t(d); });
+        load_across<O, DH>(qt, m, d, a.wide, [&](int r) { return a.q + ((tok + size_t(r)) * size_t(a.s.H) + size_t(head)) * size_t(d); });
+        load_rows<O, DH>(g, m, d, a.wide, [&](int r) { return a.d_o + (tok + size_t(r)) * a.d_o_row + size_t(head * d); });
+        for (int x = int(threadIdx.x); x < TILE; x += TILE_THREADS) {
+            lse[x] = x < m ? a.lse[(tok + size_t(x)) * size_t(a.s.H) + size_t(head)] : 0;
+            delta[x] = x < m ? a.delta[(tok + size_t(x)) * size_t(a.s.H) + size_t(head)] : 0;
+        }
+        __syncthreads();
+        for (int x = int(threadIdx.x); x < TILE * DH; x += TILE_THREADS) gt[x % DH * R::ACROSS + x / DH] = g[x / DH * R::ROW + x % DH];
+        multiply(p, k, R::ROW, q, R::ROW, d);
+        multiply(dp, v, R::ROW, g, R::ROW, d);
+#pragma unroll
+        for (int j = 0; j < TILE / 8; j++)
+#pragma unroll
+            for (int e = 0; e < 4; e++) {
+                int x = column_in_tile(j, e);
+                slope(p.c[0][j][e], dp.c[0][j][e], p.c[0][j][e] * a.scale, dp.c[0][j][e], lse[x], delta[x], q0 + x, tile.at + row + e / 2 * 8, s.ntok);
+            }
+        __syncthreads();
+        multiply_on(dv, p, room, gt, R::ACROSS);
+        multiply_on(dk, dp, room, qt, R::ACROSS);
+    }
+    each(dv, [&](int r, int c, float x) { if (r < n && c < d) set(a.dqkv, size_t(s.tok + tile.at + r), (a.s.H + a.s.Hk + kv) * d + c, x); });
+    each(dk, [&](int r, int c, float x) { if (r < n && c < d) a.dk[(size_t(s.tok + tile.at + r) * size_t(a.s.Hk) + size_t(kv)) * size_t(d) + size_t(c)] = x * a.scale; });
+}
+
+/* Gradients of rotated rows, rotated back into the columns of q and k. */
+struct TurnBack { const float *dq, *dk, *rope; Ref dqkv; Shape s; Tables t; };
+
+__global__ void turn_back(TurnBack a)
+{
+    int heads = a.s.H + a.s.Hk, d = a.s.d, half = d / 2;
+    size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
+    if (i >= size_t(a.s.ntok) * size_t(heads * half)) return;
+    size_t t = i / size_t(heads * half);
+    int h = int(i % size_t(heads * half)) / half, c = int(i % size_t(half)), pos = int(t) - a.t.seg[a.t.seg_of[t]].tok;
+    const float *from = h < a.s.H ? a.dq + (t * size_t(a.s.H) + size_t(h)) * size_t(d) : a.dk + (t * size_t(a.s.Hk) + size_t(h - a.s.H)) * size_t(d);
+    float x = from[c], y = from[half + c], cs = a.rope[size_t(pos) * size_t(d) + size_t(c)], sn = a.rope[size_t(pos) * size_t(d) + size_t(half + c)];
+    set(a.dqkv, t, h * d + c, x * cs + y * sn);
+    set(a.dqkv, t, h * d + half + c, y * cs - x * sn);
+}
+
+template <class O> struct Work { float *rope; O *q, *k; float *delta, *dq, *dk; };
+
+template <class O> static Work<O> carve(Carve *m, const Shape &s, int backward)
+{
+    size_t n = size_t(s.ntok), d = size_t(s.d), H = size_t(s.H), Hk = size_t(s.Hk);
+    Work<O> w = {};
+    w.rope = m->take<float>(size_t(s.longest) * d);
+    w.q = m->take<O>(n * H * d);
+    w.k = m->take<O>(n * Hk * d);
+    if (!backward) return w;
+    w.delta = m->take<float>(n * H);
+    w.dq = m->take<float>(n * H * d);
+    w.dk = m->take<float>(n * Hk * d);
+    return w;
+}
+
+size_t attention_scratch(const Backend *, const Dims *d)
+{
+    Carve k = {nullptr, 0};
+    carve<float>(&k, Shape{d->H, d->Hk, d->d, d->tokens, d->longest, 0}, 1);
+    return k.at;
+}
+
+static Shape shape_of(const Attn *a, const Input *in) { return {a->H, a->Hk, a->d, in->ntok, in->longest, a->theta}; }
+
+template <class O> static void rotate(Backend *b, const char *what, const Work<O> &w, Mat qkv, const Shape &s, const Tables *t, O *ck, O *cv, const KvCache *kv)
+{
+    size_t head = kv ? 2 * size_t(kv->cap) * size_t(kv->d) : 0;
+    Turn<O> a = {ref(qkv), w.rope, w.q, kv ? nullptr : w.k, ck, cv, head, kv ? head * size_t(kv->Hk) : 0, s, *t};
+    launch(b, what, make_rope, dim3(blocks(size_t(s.longest) * size_t(s.d / 2), THREADS)), THREADS, w.rope, s);
+    launch(b, what, turn<O>, dim3(blocks(size_t(s.ntok) * size_t((s.H + 2 * s.Hk) * s.d), THREADS)), THREADS, a);
+}
+
+/* Values as they lie in qkv, keys as rotated. */
+template <class O> static Keys<O> keys_of(const Work<O> &w, Mat qkv, const Shape &s)
+{
+    const O *v = static_cast<const O *>(qkv.p) + size_t(s.H + s.Hk) * size_t(s.d);
+    return {w.k, v, size_t(s.Hk * s.d), size_t(qkv.ld), size_t(s.d), size_t(s.d), 0, 0};
+}
+
+template <class O, int DH> static void run_attend(Backend *b, const char *what, const Attend<O> &a)
+{
+    launch_with(b, what, Room<O, DH>::bytes(2, 1), attend<O, DH>, dim3(unsigned(a.t.ntile), unsigned(a.s.H)), TILE_THREADS, a);
+}
+
+template <class O, int DH> static void run_attend_bwd(Backend *b, const char *what, const Attend<O> &a)
+{
+    launch_with(b, what, Room<O, DH>::bytes(4, 1), attend_dq<O, DH>, dim3(unsigned(a.t.ntile), unsigned(a.s.H)), TILE_THREADS, a);
+    launch_with(b, what, Room<O, DH>::bytes(4, 2), attend_dkv<O, DH>, dim3(unsigned(a.t.ntile), unsigned(a.s.Hk)), TILE_THREADS, a);
+}
+
+template <class O> static void any_width(Backend *b, const char *what, const Attend<O> &a, int backward)
+{
+    if (a.s.d <= 32) (backward ? run_attend_bwd<O, 32> : run_attend<O, 32>)(b, what, a);
+    else if (a.s.d <= 64) (backward ? run_attend_bwd<O, 64> : run_attend<O, 64>)(b, what, a);
+    else (backward ? run_attend_bwd<O, 128> : run_attend<O, 128>)(b, what, a);
+}
+
+template <class O> static Attend<O> attend_of(const Work<O> &w, const Shape &s, const Tables *t)
+{
+    Attend<O> a = {};
+    a.q = w.q;
+    a.s = s;
+    a.scale = 1 / sqrtf(float(s.d));
+    a.t = *t;
+    return a;
+}
+
+template <class O> static void forward(Backend *b, Mat o, float *lse, Mat qkv, const Attn *at, const Input *in)
+{
+    Shape s = shape_of(at, in);
+    const Tables *t = tables_of(b, in);
+    Carve k = scratch_of(b);
+    Work<O> w = carve<O>(&k, s, 0);
+    rotate<O>(b, "attention", w, qkv, s, t, nullptr, nullptr, nullptr);
+    Attend<O> a = attend_of(w, s, t);
+    a.keys = keys_of(w, qkv, s);
+    a.wide = s.d % 8 == 0 && is_wide(a.keys.v, size_t(qkv.ld));
+    a.o = ref(o);
+    a.lse = lse;
+    any_width(b, "attention", a, 0);
+}
+
+template <class O> static void cached(Backend *b, Mat o, KvCache *kv, int layer, Mat qkv, const Attn *at, const Input *in)
+{
+    Shape s = shape_of(at, in);
+    const Tables *t = tables_of(b, in);
+    Carve k = scratch_of(b);
+    Work<O> w = carve<O>(&k, s, 0);
+    size_t half = size_t(kv->cap) * size_t(kv->d), head = 2 * half, slot = head * size_t(kv->Hk);
+    O *ck = static_cast<O *>(kv->p) + size_t(layer) * size_t(kv->slots) * slot;
+    rotate<O>(b, "attend_cache", w, qkv, s, t, ck, ck + half, kv);
+    Attend<O> a = attend_of(w, s, t);
+    a.wide = is_wide(kv->p, size_t(kv->d));
+    a.keys = {ck, ck + half, size_t(kv->d), size_t(kv->d), head, head, slot, 1};
+    a.o = ref(o);
+    any_width(b, "attend_cache", a, 0);
+}
+
+template <class O> static void backward(Backend *b, Mat dqkv, Mat d_o, Mat o, const float *lse, Mat qkv, const Attn *at, const Input *in)
+{
+    Shape s = shape_of(at, in);
+    const Tables *t = tables_of(b, in);
+    Carve k = scratch_of(b);
+    Work<O> w = carve<O>(&k, s, 1);
+    rotate<O>(b, "attention_bwd", w, qkv, s, t, nullptr, nullptr, nullptr);
+    launch(b, "attention_bwd", make_delta, dim3(blocks(size_t(s.ntok) * size_t(s.H), THREADS)), THREADS, w.delta, ref(o), ref(d_o), s);
+    Attend<O> a = attend_of(w, s, t);
+    a.keys = keys_of(w, qkv, s);
+    a.wide = s.d % 8 == 0 && is_wide(a.keys.v, size_t(qkv.ld));
+    a.d_o = static_cast<const O *>(d_o.p);
+    a.d_o_row = size_t(d_o.ld);
+    a.wide = a.wide && is_wide(d_o.p, size_t(d_o.ld));
+    a.lse = const_cast<float *>(lse);
+    a.delta = w.delta;
+    a.dq = w.dq;
+    a.dk = w.dk;
+    a.dqkv = ref(dqkv);
+    any_width(b, "attention_bwd", a, 1);
+    TurnBack back = {w.dq, w.dk, w.rope, ref(dqkv), s, *t};
+    launch(b, "attention_bwd", turn_back, dim3(blocks(size_t(s.ntok) * size_t((s.H + s.Hk) * (s.d / 2)), THREADS)), THREADS, back);
+}
+
+void cuda_attention(Backend *b, Mat o, float *lse, Mat qkv, const Attn *a, const Input *in)
+{
+    (qkv.type == BF16 ? forward<bfloat> : forward<float>)(b, o, lse, qkv, a, in);
+}
+
+void cuda_attend_cache(Backend *b, Mat o, KvCache *kv, int layer, Mat qkv, const Attn *a, const Input *in)
+{
+    (qkv.type == BF16 ? cached<bfloat> : cached<float>)(b, o, kv, layer, qkv, a, in);
+}
+
+void cuda_attention_bwd(Backend *b, Mat dqkv, Mat d_o, Mat o, const float *lse, Mat qkv, const Attn *a, const Input *in)
+{
+    (qkv.type == BF16 ? backward<bfloat> : backward<float>)(b, dqkv, d_o, o, lse, qkv, a, in);
+}
+
+}

@@ -1,0 +1,112 @@
+/* ops_linear.cu - products with one weight: by cuBLASLt where it takes them, else by our own tiles. */
+#include "kernels/cuda/columns.cuh"
+#include "kernels/cuda/dense.cuh"
+#include "kernels/cuda/product.cuh"
+
+namespace fts_cuda {
+
+constexpr int THREADS = 256;
+
+__global__ void convert(Ref to, Ref from, size_t rows, int cols)
+{
+    size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
+    if (i >= rows * size_t(cols)) return;
+    set(to, i / size_t(cols), int(i % size_t(cols)), get(from, i / size_t(cols), int(i % size_t(cols))));
+}
+
+Mat operand(Backend *b, Carve *k, Mat m, int round)
+{
+    Dtype type = round ? BF16 : F32;
+    int ld = (m.cols + 7) / 8 * 8;
+    if (m.type == type && m.ld % 8 == 0) return m;
+    Mat copy = {k->take<char>(size_t(m.rows) * size_t(ld) * dtype_size(type)), m.rows, m.cols, ld, type};
+    launch(b, "convert", convert, dim3(blocks(size_t(m.rows) * size_t(m.cols), THREADS)), THREADS, ref(copy), ref(m), size_t(m.rows), m.cols);
+    return copy;
+}
+
+/* Room for copies is made for the type of activations. */
+int by_library(const Backend *b, const Weight *w) { return cuda_of(b)->lt && (rounds(b, w) || b->dtype == F32); }
+
+size_t operand_bytes(const Backend *b, size_t rows, size_t cols) { return (rows * (cols + 7) * dtype_size(b->dtype) + 255) / 256 * 256; }
+
+struct AddBias { Ref y; const float *bias; };
+__global__ void add_bias(AddBias a, size_t rows, int cols)
+{
+    size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
+    if (i >= rows * size_t(cols)) return;
+    size_t r = i / size_t(cols);
+    int c = int(i % size_t(cols));
+    set(a.y, r, c, get(a.y, r, c) + a.bias[c]);
+}
+
+int dense(Backend *b, LtProduct p, Mat left, Mat right, Mat y, const float *bias)
+{
+    Lt *lt = cuda_of(b)->lt;
+    p.a = left.p;
+    p.lda = left.ld;
+    p.b = right.p;
+    p.ldb = right.ld;
+    p.y = y.p;
+    p.ldy = y.ld;
+    p.in = left.type;
+    p.out = y.type;
+    p.bias = bias;
+    if (!lt_product(lt, &p)) return 1;
+    p.bias = nullptr;
+    if (!bias || lt_product(lt, &p)) return 0;
+    launch(b, "linear", add_bias, dim3(blocks(size_t(y.rows) * size_t(y.cols), THREADS)), THREADS, AddBias{ref(y), bias}, size_t(y.rows), y.cols);
+    return 1;
+}
+
+void cuda_linear(Backend *b, Mat y, Mat x, const Weight *w, Vec bias, Acc acc, const Input *in)
+{
+    int round = rounds(b, w);
+    Carve k = scratch_of(b);
+    LtProduct p = {.n = in->ntok, .m = w->out, .k = w->in, .tb = 1, .acc = acc};
+    y.rows = x.rows = in->ntok;
+    if (by_library(b, w) && dense(b, p, operand(b, &k, x, round), operand(b, &k, matrix_of(w), round), y, bias.w)) return;
+    run_forward(b, "linear", round, Forward{side(x), ref(y), w->w, bias.w, w->out, w->in, acc == ADD, 1, {nullptr, 1, 1, in->ntok}});
+}
+
+void cuda_linear_dx(Backend *b, Mat dx, Mat dy, const Weight *w, const Input *in)
+{
+    int round = rounds(b, w);
+    Carve k = scratch_of(b);
+    LtProduct p = {.n = in->ntok, .m = w->in, .k = w->out, .acc = SET};
+    dx.rows = dy.rows = in->ntok;
+    if (by_library(b, w) && dense(b, p, operand(b, &k, dy, round), operand(b, &k, matrix_of(w), round), dx, nullptr)) return;
+    run_back(b, "linear_dx", round, Back{side(dy), ref(dx), w->w, nullptr, w->out, w->in, 1, {nullptr, 1, 1, in->ntok}});
+}
+
+struct BiasGrad {
+    Ref dy;
+    float *to;
+    __device__ float value(int t, int c) const { return get(dy, size_t(t), c); }
+    __device__ void add(int c, double sum) const { add_to(to + c, sum); }
+};
+
+void cuda_linear_dw(Backend *b, const Weight *w, Vec bias, Mat dy, Mat x, const Input *in)
+{
+    int round = rounds(b, w);
+    const Tables *t = tables_of(b, in);
+    Carve k = scratch_of(b);
+    LtProduct p = {.n = w->out, .m = w->in, .k = in->ntok, .ta = 1, .acc = ADD};
+    dy.rows = x.rows = in->ntok;
+    if (bias.w) column_sums(b, "linear_dw", BiasGrad{ref(dy), bias.dw}, w->out, in, t->chunk, k.take<double>(size_t(w->out) * size_t(in->nchunk)));
+    if (by_library(b, w) && dense(b, p, operand(b, &k, dy, round), operand(b, &k, x, round), Mat{w->dw, w->out, w->in, w->in, F32}, nullptr)) return;
+    run_grad(b, "linear_dw", round, Grad{side(dy), side(x), w->dw, nullptr, w->out, w->in, in->nchunk, t->chunk, nullptr, nullptr}, 1);
+}
+
+/* Two operands of any product between two widths of the model, and sums of chunks. */
+size_t linear_scratch(const Backend *b, const Dims *d)
+{
+    size_t wide = size_t(d->D), all[] = {size_t(d->H + 2 * d->Hk) * size_t(d->d), size_t(d->O), size_t(d->F), size_t(d->Fe)};
+    Carve k = {nullptr, 0};
+    for (size_t x : all) wide = x > wide ? x : wide;
+    k.take<double>(wide * size_t(d->chunks));
+    k.take<char>((wide + 8) * (wide > size_t(d->tokens) ? wide : size_t(d->tokens)) * dtype_size(b->dtype));
+    k.take<char>((wide + 8) * (wide > size_t(d->tokens) ? wide : size_t(d->tokens)) * dtype_size(b->dtype));
+    return k.at;
+}
+
+}

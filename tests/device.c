@@ -1,0 +1,50 @@
+#include "device.h"
+
+#include <stdlib.h>
+
+#include "util/par.h"
+
+/* What only some builds have. */
+__attribute__((weak)) extern const Device emu_device;
+__attribute__((weak)) void emu_order(int descending);
+__attribute__((weak)) void *gpu_managed(size_t bytes);
+__attribute__((weak)) void gpu_managed_free(void *p);
+
+static const char *named(void)
+{
+    const char *name = getenv("FTS_TEST_DEVICE");
+    return name && *name ? name : NULL;
+}
+
+int test_device_is_real(void) { return named() && gpu_managed; }
+
+/* backend_open() for a device that is in no list. */
+static int open_emulator(Backend **out, Dtype type, int descending, Err *e)
+{
+    if (!&emu_device) return err_set(e, FTS_USAGE, "the emulator of CUDA is not built in");
+    Backend *b = calloc(1, sizeof *b);
+    if (!b) return err_nomem(e, sizeof *b, "the emulator");
+    *b = (Backend){.device = &emu_device, .name = "cuda", .dtype = type};
+    emu_order(descending);
+    *out = b;
+    return par_open(&b->par, 1, e) || emu_device.open(b, 0, e) ? -1 : 0;
+}
+
+int test_device_open(Backend **b, Dtype type, int descending, Err *e)
+{
+    *b = NULL;
+    return named() ? backend_open(b, named(), type, 1, e) : open_emulator(b, type, descending, e);
+}
+
+void *test_device_memory(size_t bytes)
+{
+    void *p = test_device_is_real() ? gpu_managed(bytes) : malloc(bytes ? bytes : 1);
+    if (!p) abort();
+    return p;
+}
+
+void test_device_free(void *p)
+{
+    if (test_device_is_real()) gpu_managed_free(p);
+    else free(p);
+}

@@ -1,0 +1,14 @@
+/* device.h - the device that tests of CUDA run on: the emulator, or the one that FTS_TEST_DEVICE names, such as cuda:0. */
+#ifndef TESTS_DEVICE_H
+#define TESTS_DEVICE_H
+
+#include "kernels/backend.h"
+
+/* -1 if the tests were built without the emulator and FTS_TEST_DEVICE is not set. descending: the emulator runs threads in the opposite order. */
+int   test_device_open(Backend **b, Dtype type, int descending, Err *e);
+int   test_device_is_real(void);
+/* Memory that host and device both see where the device is real; else malloc'ed. */
+void *test_device_memory(size_t bytes);
+void  test_device_free(void *p);
+
+#endif

@@ -1,0 +1,114 @@
+/* cuda_runtime.h - an emulator in the place of NVIDIA's header: with this folder first among those of includes, g++ compiles
+ * the files of src/kernels/cuda as they are, and their kernels run on the CPU.
+ *
+ * One fiber per CUDA thread, one block after the other. Fibers change only where a kernel waits for its warp or block, in
+ * ascending or descending order of threads (emu_order), so what depends on that order shows. A wait that not all reach ends
+ * the process with a message. Device memory is malloc'ed, full of garbage, so AddressSanitizer sees what is out of bounds. */
+#ifndef EMU_CUDA_RUNTIME_H
+#define EMU_CUDA_RUNTIME_H
+
+#include <math.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+#define __global__ static
+#define __device__
+#define __host__
+#define __forceinline__ inline
+#define __shared__ static
+#define __launch_bounds__(...)
+#define __align__(n) __attribute__((aligned(n)))
+
+struct dim3 { unsigned x, y, z; constexpr dim3(unsigned a = 1, unsigned b = 1, unsigned c = 1) : x(a), y(b), z(c) {} };
+
+struct alignas(16) float4 { float x, y, z, w; };
+struct alignas(16) uint4 { unsigned x, y, z, w; };
+
+namespace emu {
+struct Now { dim3 thread, block, threads, grid; };
+extern Now now;
+typedef void Body(void *job);
+void run(dim3 grid, dim3 block, Body *body, void *job);
+void block_wait();
+const unsigned *exchange(const unsigned *mine, int n);       /* of the warp: (32, 8) numbers, lane by lane; good until the call after next */
+int  lane();
+void *device_alloc(size_t bytes);
+}
+extern "C" void emu_order(int descending);
+
+[[maybe_unused]] static const dim3 &threadIdx = emu::now.thread, &blockIdx = emu::now.block, &blockDim = emu::now.threads, &gridDim = emu::now.grid;
+
+static inline void __syncthreads() { emu::block_wait(); }
+static inline void __syncwarp(unsigned = 0xffffffffu) { unsigned x = 0; emu::exchange(&x, 1); }
+
+template <class T> static inline T emu_from(T v, int source)
+{
+    unsigned bits[2] = {0, 0};
+    memcpy(bits, &v, sizeof v);
+    const unsigned *all = emu::exchange(bits, 2);
+    T got;
+    memcpy(&got, all + 8 * source, sizeof got);
+    return got;
+}
+template <class T> static inline T __shfl_sync(unsigned, T v, int source) { return emu_from(v, source); }
+template <class T> static inline T __shfl_xor_sync(unsigned, T v, int mask) { return emu_from(v, emu::lane() ^ mask); }
+static inline unsigned __ballot_sync(unsigned, int p)
+{
+    unsigned mine = p != 0, r = 0;
+    const unsigned *all = emu::exchange(&mine, 1);
+    for (int i = 0; i < 32; i++) r |= all[8 * i] << i;
+    return r;
+}
+static inline int __popc(unsigned x) { return __builtin_popcount(x); }
+
+/* The part of the runtime that is used. */
+typedef enum { cudaSuccess, cudaErrorMemoryAllocation = 2, cudaErrorNotSupported = 801 } cudaError_t;
+typedef struct CUstream_st *cudaStream_t;
+typedef struct CUevent_st *cudaEvent_t;
+typedef enum { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice } cudaMemcpyKind;
+enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2 };
+struct cudaDeviceProp { char name[256]; size_t totalGlobalMem; int multiProcessorCount, major, minor; };
+struct cudaLaunchConfig_t { dim3 gridDim, blockDim; size_t dynamicSmemBytes; cudaStream_t stream; void *attrs; unsigned numAttrs; };
+
+static inline cudaError_t cudaGetDeviceCount(int *n) { *n = 1; return cudaSuccess; }
+static inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
+static inline cudaError_t cudaDriverGetVersion(int *v) { *v = 13000; return cudaSuccess; }
+static inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int)
+{
+    memset(p, 0, sizeof *p);
+    strcpy(p->name, "emulator");
+    p->totalGlobalMem = (size_t)1 << 30;
+    p->multiProcessorCount = 1;
+    p->major = 9;
+    return cudaSuccess;
+}
+static inline cudaError_t cudaMemGetInfo(size_t *free, size_t *total) { *free = *total = (size_t)1 << 30; return cudaSuccess; }
+static inline cudaError_t cudaMalloc(void **p, size_t n) { *p = n > (size_t)1 << 40 ? nullptr : emu::device_alloc(n); return *p ? cudaSuccess : cudaErrorMemoryAllocation; }
+static inline cudaError_t cudaFree(void *p) { free(p); return cudaSuccess; }
+static inline cudaError_t cudaMallocHost(void **p, size_t n) { return cudaMalloc(p, n); }
+static inline cudaError_t cudaFreeHost(void *p) { free(p); return cudaSuccess; }
+static inline cudaError_t cudaMemsetAsync(void *p, int byte, size_t n, cudaStream_t) { memset(p, byte, n); return cudaSuccess; }
+static inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t n, cudaMemcpyKind, cudaStream_t) { memcpy(to, from, n); return cudaSuccess; }
+static inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned) { *s = nullptr; return cudaSuccess; }
+static inline cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
+static inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+static inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned) { *e = nullptr; return cudaSuccess; }
+static inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
+static inline cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
+static inline cudaError_t cudaEventDestroy(cudaEvent_t) { return cudaSuccess; }
+typedef enum { cudaFuncAttributeMaxDynamicSharedMemorySize } cudaFuncAttribute;
+static inline cudaError_t cudaFuncSetAttribute(const void *, cudaFuncAttribute, int) { return cudaSuccess; }
+static inline cudaError_t cudaGetLastError() { return cudaSuccess; }
+static inline const char *cudaGetErrorString(cudaError_t e) { return e == cudaSuccess ? "no error" : e == cudaErrorMemoryAllocation ? "out of memory" : "not supported"; }
+
+template <class... P, class... A> static inline cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *c, void (*kernel)(P...), A... args)
+{
+    auto call = [&] { kernel(args...); };
+    emu::run(c->gridDim, c->blockDim, [](void *job) { (*static_cast<decltype(call) *>(job))(); }, &call);
+    return cudaSuccess;
+}
+
+#endif

@@ -1,0 +1,103 @@
+/* The CUDA device behind backend.h, in the emulator or on the one that FTS_TEST_DEVICE names; and what nvcc says of its kernels. */
+#include "device.h"
+#include "kernels/op_help.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* NULL: it is not there, which the caller has said. */
+static Backend *open_device(Dtype type)
+{
+    Err e;
+    Backend *b;
+    if (!test_device_open(&b, type, 0, &e)) return b;
+    test_skip(e.message);
+    return NULL;
+}
+
+TEST(cuda_memory_is_zeroed_and_sent_both_ways)
+{
+    Err e;
+    void *p, *none = &e;
+    unsigned char here[1000], back[1000] = {0};
+    Backend *b = open_device(F32);
+    if (!b) return;
+    OK(backend_alloc(b, sizeof here, &p, "a test", &e));
+    memset(here, 7, sizeof here);
+    backend_download(b, here, p, sizeof here);
+    for (size_t i = 0; i < sizeof here; i++) CHECK(!here[i]);
+    for (size_t i = 0; i < sizeof here; i++) here[i] = (unsigned char)(i % 251);
+    backend_upload(b, p, here, sizeof here);
+    backend_download(b, back, p, sizeof back);
+    CHECK(!memcmp(here, back, sizeof here) && (uintptr_t)p % 64 == 0);
+    backend_free(b, p, sizeof here);
+    CHECK(backend_alloc(b, (size_t)1 << 46, &none, "a dream", &e) == -1 && e.code == FTS_NOMEM && !none);
+    CHECK(!strncmp(e.message, "a dream: 70368744177664 bytes are needed on the device, ", 56) && strstr(e.message, " are free"));
+    OK(backend_sync(b, &e));
+    backend_close(b);
+}
+
+TEST(cuda_text_names_device_and_products)
+{
+    char text[256];
+    Backend *b = open_device(BF16);
+    if (!b) return;
+    CHECK(backend_text(b, text, sizeof text) == (int)strlen(text) && !strncmp(text, "cuda:0 (", 8));
+    if (!test_device_is_real()) TEXT(text, "cuda:0 (emulator, own products)");
+    CHECK(!strcmp(b->name, "cuda") && b->device->fast_bf16 && !b->device->on_host && backend_memory(b) > 0);
+    backend_close(b);
+}
+
+TEST(cuda_heads_that_are_too_wide_are_refused)
+{
+    Err e;
+    Dims d = {.tokens = 10, .chunks = 1, .longest = 10, .D = 256, .H = 1, .Hk = 1, .d = 256, .E = 2, .K = 1, .F = 8, .Fe = 8, .P = 1, .S = 1, .O = 1, .routers = 1};
+    Backend *b = open_device(F32);
+    if (!b) return;
+    CHECK(backend_reserve(b, &d, &e) == -1 && e.code == FTS_USAGE);
+    TEXT(e.message, "--device cuda: heads of 256 numbers are too wide, at most 128: use more heads");
+    d.d = 128;
+    d.H = 2;
+    OK(backend_reserve(b, &d, &e));
+    CHECK(b->scratch_size >= backend_scratch_bytes(b, &d) && backend_input_bytes(b, &d) > 0);
+    backend_close(b);
+}
+
+/* Points of segments are sent without what lies between them; two inputs are good at once, as a forecast needs them. */
+TEST(cuda_two_inputs_are_good_at_once)
+{
+    static const int chunk[] = {0, 3}, last_chunk[] = {0, 1};
+    static const Seg seg[] = {{.tok = 0, .ntok = 2, .pt = 4, .npt = 2}, {.tok = 2, .ntok = 1, .pt = 1, .npt = 1}}, last[] = {{.tok = 0, .ntok = 1, .pt = 5, .npt = 1}};
+    const float points[] = {-9, 3, -9, -9, 1, 2}, one[] = {1, 0}, want[] = {1, 0, 2, 0, 3, 0}, want_last[] = {2, 0};
+    Input in = {.points = points, .seg = seg, .chunk = chunk, .nseg = 2, .nchunk = 1, .ntok = 3, .longest = 2, .P = 1, .S = 1};
+    Input end = {.points = points, .seg = last, .chunk = last_chunk, .nseg = 1, .nchunk = 1, .ntok = 1, .longest = 1, .P = 1, .S = 1};
+    Err e;
+    float got[6];
+    void *w, *h;
+    Backend *b = open_device(F32);
+    if (!b) return;
+    OK(backend_alloc(b, sizeof one, &w, "a test", &e));
+    OK(backend_alloc(b, sizeof got, &h, "a test", &e));
+    backend_upload(b, w, one, sizeof one);
+    Weight gate = {.w = w, .groups = 1, .out = 2, .in = 1, .full = 1};
+    backend_input(b, &in);
+    backend_input(b, &end);
+    b->ops.embed(b, (Mat){h, 3, 2, 2, F32}, &gate, &gate, &in);
+    backend_download(b, got, h, sizeof got);
+    for (int i = 0; i < 6; i++) CHECK(fabs((double)got[i] - silu_of((double)want[i]) * (double)want[i]) < 1e-5);
+    b->ops.embed(b, (Mat){h, 1, 2, 2, F32}, &gate, &gate, &end);
+    backend_download(b, got, h, sizeof want_last);
+    for (int i = 0; i < 2; i++) CHECK(fabs((double)got[i] - silu_of((double)want_last[i]) * (double)want_last[i]) < 1e-5);
+    OK(backend_sync(b, &e));
+    backend_free(b, w, sizeof one);
+    backend_free(b, h, sizeof got);
+    backend_close(b);
+}
+
+/* Compiling takes minutes, so it is asked for. */
+TEST(cuda_kernels_need_the_registers_that_the_list_says)
+{
+    if (!getenv("FTS_TEST_NVCC")) { test_skip("FTS_TEST_NVCC=1 compares the kernels of make CUDA=1 with tests/gpu/kernels.txt"); return; }
+    CHECK(system("tools/check_kernels.sh") == 0);
+}
