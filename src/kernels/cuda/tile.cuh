@@ -146,6 +146,7 @@ __device__ inline void put_eight(bfloat *to, const float (&x)[8])
 template <int ROWS, int K, bool ALONG_K, class O, class F, class F8> __device__ inline void fill_wide(O *to, F f, F8 f8)
 {
     const int ld = row_of<O>(K);
+#pragma unroll 2                         /* sixteen numbers under way: more, beside two sums, are too many registers */
     for (int run = int(threadIdx.x); run < ROWS * K / 8; run += TILE_THREADS) {
         int row = ALONG_K ? run / (K / 8) : run % (ROWS / 8) * 8, k = ALONG_K ? run % (K / 8) * 8 : run / (ROWS / 8);
         float x[8];
