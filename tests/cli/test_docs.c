@@ -89,3 +89,26 @@ TEST(docs_probe_commands_run)
     CHECK(run_page_with("docs/probe.md", dir, " --config small.json", &downloads) == 4);
     CHECK(cli("cd %s && test \"$(ls)\" = \"$(printf 'probe.svg\\nseries\\nsmall.json')\"", dir)->status == 0);
 }
+
+TEST(docs_plan_commands_run)
+{
+    int downloads;
+    if (!cli_program()) return;
+    const char *dir = test_folder();
+    CHECK(cli("cd %s && ln -s %s series", dir, cli_data())->status == 0);
+    CHECK(run_page("docs/experiment_plan.md", dir, &downloads) == 1);
+    CHECK(cli("cd %s/run/profiler && test -s trace.json && test -s ops.txt", dir)->status == 0);
+}
+
+/* The script itself at a size of a second or two; what takes longer is printed and read. */
+TEST(docs_plan_script_runs)
+{
+    if (!cli_program()) return;
+    const char *dir = test_folder();
+    const Said *s = cli("FTS_PROGRAM=$P script/plan sanity --steps 1 --dir %s/plan", dir);
+    if (s->status) test_fail(__FILE__, __LINE__, "status %d: %s", s->status, s->err);
+    CHECK(s->status == 0 && cli_line(s->out, "after step 1, mean squared error against repeating the last value:") && cli_line(s->out, "  val_ood +[0-9.]+ against [0-9.]+: .*"));
+    s = cli("script/plan capacity -n && script/plan real -n --steps 2");
+    CHECK(s->status == 0 && strstr(s->out, "$ foundationts probe ") && strstr(s->out, "--train-points 500000") && strstr(s->out, "--patch --patch-len 32"));
+    CHECK(cli("script/plan sanity --steps x")->status == 2 && cli("script/plan")->status == 2);
+}
