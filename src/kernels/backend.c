@@ -88,6 +88,7 @@ void backend_free(Backend *b, void *p, size_t bytes) { b->device->free(b, p, byt
 void backend_upload(Backend *b, void *device, const void *host, size_t bytes) { b->device->upload(b, device, host, bytes); }
 void backend_download(Backend *b, void *host, const void *device, size_t bytes) { b->device->download(b, host, device, bytes); }
 void backend_input(Backend *b, Input *in) { b->device->input(b, in); }
+void backend_sparse(Backend *b, void *p, size_t bytes) { if (b->device->sparse) b->device->sparse(p, bytes); }
 int  backend_on_host(const Backend *b) { return b->device->on_host; }
 size_t backend_cache_bytes(const Backend *b, const KvCache *kv) { return b->device->cache_bytes(b, kv); }
 size_t backend_scratch_bytes(const Backend *b, const Dims *d) { return b->device->scratch_bytes(b, d); }

@@ -113,6 +113,7 @@ typedef struct Device {
     int    (*sync)(Backend *b, Err *e);
     int    (*alloc)(Backend *b, size_t bytes, void **p, const char *what, Err *e);
     void   (*free)(Backend *b, void *p, size_t bytes);
+    void   (*sparse)(void *p, size_t bytes);                      /* NULL: it has no pages to choose */
     void   (*upload)(Backend *b, void *device, const void *host, size_t bytes);
     void   (*download)(Backend *b, void *host, const void *device, size_t bytes);      /* waits for all that was enqueued before */
     void   (*input)(Backend *b, Input *in);                       /* fills in->own, if the device has a use for it */
@@ -148,6 +149,7 @@ const Device *backend_device(const char *device, int *number, Err *e);   /* the 
 int  backend_sync(Backend *b, Err *e);                                  /* waits for all that was enqueued: the first error since it was opened */
 int  backend_alloc(Backend *b, size_t bytes, void **p, const char *what, Err *e);    /* zeroed, 64-byte aligned, huge pages where it helps */
 void backend_free(Backend *b, void *p, size_t bytes);
+void backend_sparse(Backend *b, void *p, size_t bytes);                 /* most of it will never be touched, so it is better in small pages */
 void backend_upload(Backend *b, void *device, const void *host, size_t bytes);
 void backend_download(Backend *b, void *host, const void *device, size_t bytes);
 int  backend_on_host(const Backend *b);                                 /* 1: ops read memory of the host as it is, a mapped file too */

@@ -213,6 +213,7 @@ int weights_map(Model *m, const char *dir, Err *e)
     m->stored = calloc((size_t)m->plan.n, sizeof *m->stored);
     if (!m->stored) return err_nomem(e, (size_t)m->plan.n * sizeof *m->stored, "the places of the weights");
     if (st_set_open(&m->file, dir, e)) return -1;
+    backend_sparse(m->b, m->flat.p, m->flat.n * sizeof *m->flat.p);
     if (load_vector(m, m->flat.p, &m->file, "", m->stored, e) || refuse_others(m, &m->file, m->plan.n, e)) return err_wrap(e, "%s", dir);
     m->flat.stored = m->stored;
     return 0;

@@ -96,6 +96,7 @@ static void cpu_free(Backend *b, void *p, size_t bytes)
     if (p) munmap(p, bytes ? bytes : 1);
 }
 
+static void cpu_sparse(void *p, size_t bytes) { (void)madvise(p, bytes, MADV_NOHUGEPAGE); }
 static void cpu_upload(Backend *b, void *device, const void *host, size_t bytes) { (void)b; if (bytes) memcpy(device, host, bytes); }
 static void cpu_download(Backend *b, void *host, const void *device, size_t bytes) { (void)b; if (bytes) memcpy(host, device, bytes); }
 static void cpu_input(Backend *b, Input *in) { (void)b; (void)in; }
@@ -130,7 +131,7 @@ static int cpu_text(const Backend *b, char *text, size_t size)
 }
 
 const Device cpu_device = {
-    .name = "cpu", .on_host = 1, .count = always, .open = cpu_open, .close = cpu_close, .sync = cpu_sync, .alloc = cpu_alloc, .free = cpu_free,
+    .name = "cpu", .on_host = 1, .count = always, .open = cpu_open, .close = cpu_close, .sync = cpu_sync, .alloc = cpu_alloc, .free = cpu_free, .sparse = cpu_sparse,
     .upload = cpu_upload, .download = cpu_download, .input = cpu_input, .cache_bytes = cpu_cache_bytes, .scratch_bytes = cpu_scratch_bytes,
     .input_bytes = cpu_input_bytes, .reserve = cpu_reserve, .memory = cpu_memory, .text = cpu_text,
 };
