@@ -65,6 +65,23 @@ TEST(docs_forecast_commands_run)
     CHECK(cli("cd %s && ls next.csv next.svg known.svg exported/config.json", dir)->status == 0);
 }
 
+/* The commands of the README in their order, from series to a published model; `build/foundationts` trains but two steps, looks at a few windows, and asks the Hub of the tests. */
+TEST(docs_readme_commands_run)
+{
+    if (!cli_program() || !tiny_start()) return;
+    const char *dir = test_folder();
+    const Said *s = cli("mkdir %s/build && printf '#!/bin/sh\\ncase \"$1 $2\" in train*) set -- \"$@\" --steps-per-epoch 2 --no-tensorboard ;; evaluate*) set -- \"$@\" --max-windows 8 ;; *download) set -- \"$@\" --repo-id org/tiny ;; esac\\n"
+                        "exec \"%%s\" \"$@\"\\n' \"$P\" >%s/build/foundationts && chmod +x %s/build/foundationts", dir, dir, dir);
+    CHECK(s->status == 0);
+    s = cli("awk '/^    build.foundationts / { on = 1 } on { sub(/^ +/, \"\"); print; on = /[\\\\]$/ }' README.md >%s/commands && grep -c ^build %s/commands", dir, dir);
+    TEXT(s->out, "7\n");
+    cli("cd %s && awk 'BEGIN { print \"id,date,y\"; for (i = 1; i <= 28; i++) printf \"shop,2024-01-%%02d,%%d\\n\", i, i %% 7 }' >sales.csv && "
+        "awk 'BEGIN { print \"date,OT\"; for (i = 0; i < 14400; i++) print i \",\" i %% 24 }' >ETTh1.csv", dir);
+    s = cli("cd %s && sh -e commands", dir);
+    if (s->status) test_fail(__FILE__, __LINE__, "status %d: %s", s->status, s->err);
+    CHECK(cli("cd %s && ls next.csv next.svg published/config.json checkpoints/latest", dir)->status == 0);
+}
+
 TEST(docs_report_commands_run)
 {
     int downloads;
