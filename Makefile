@@ -93,10 +93,12 @@ check:
 	tools/check_layers.sh
 	tools/check_style.sh
 
-$(BUILD)/src/kernels/cpu/base_%.o: CFLAGS += -O3
-$(BUILD)/src/kernels/cpu/avx2_%.o: CFLAGS += -mavx2 -mfma -O3
-$(BUILD)/src/kernels/cpu/avx512_%.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -O3
-$(BUILD)/src/kernels/cpu/amx_mm.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mamx-tile -mamx-bf16 -mavx2 -mfma -O3
+# Vectors are made at -O3; a sanitizer's build is to find errors, not to be fast, and gcc takes minutes for it at -O3.
+TIEROPT := $(if $(SAN)$(TSAN),-O1,-O3)
+$(BUILD)/src/kernels/cpu/base_%.o: CFLAGS += $(TIEROPT)
+$(BUILD)/src/kernels/cpu/avx2_%.o: CFLAGS += -mavx2 -mfma $(TIEROPT)
+$(BUILD)/src/kernels/cpu/avx512_%.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma $(TIEROPT)
+$(BUILD)/src/kernels/cpu/amx_mm.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mamx-tile -mamx-bf16 -mavx2 -mfma $(TIEROPT)
 $(BUILD)/src/data/synth_kernel.o: CFLAGS += -O3
 $(BUILD)/src/report/canvas_png.o: CFLAGS += $(CAIRO_CFLAGS)
 $(BUILD)/src/report/canvas_png.o: $(BUILD)/cairo
@@ -115,7 +117,7 @@ $(CUOBJ): $(BUILD)/%.o: %.cu
 endif
 $(BUILD)/tests/%.o: CFLAGS += -Itests -DCUDA_IS_BUILT_IN=$(if $(CUDA),1,0)
 # Vectors longer than the machine's: nothing crosses a border between files, so how they would be passed does not matter.
-$(BUILD)/tests/kernels/wide_ops.o $(BUILD)/tests/kernels/amx_emulated.o: CFLAGS += -O3 -Wno-psabi
+$(BUILD)/tests/kernels/wide_ops.o $(BUILD)/tests/kernels/amx_emulated.o: CFLAGS += $(TIEROPT) -Wno-psabi
 $(BUILD)/emu/emu.o: tests/emu/emu.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(EMUFLAGS) -c $< -o $@
