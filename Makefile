@@ -94,7 +94,7 @@ check:
 	tools/check_style.sh
 
 # Vectors are made at -O3; a sanitizer's build is to find errors, not to be fast, and gcc takes minutes for it at -O3.
-TIEROPT := $(if $(SAN)$(TSAN),-O1,-O3)
+TIEROPT := $(if $(SAN)$(TSAN),-O2,-O3)
 $(BUILD)/src/kernels/cpu/base_%.o: CFLAGS += $(TIEROPT)
 $(BUILD)/src/kernels/cpu/avx2_%.o: CFLAGS += -mavx2 -mfma $(TIEROPT)
 $(BUILD)/src/kernels/cpu/avx512_%.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma $(TIEROPT)
