@@ -222,7 +222,7 @@ static double value_of(const Out *o, const void *from, int r, int c)
  * other side of a border, a step of 2^-8 of one term away. */
 static double tolerance(const Rig *r, const Out *o, const char *tier, size_t k)
 {
-    double strict = op_tolerance(o->u, o->K, o->terms[k], o->kind, o->want[k]) + (strcmp(tier, "ref") ? o->steps * o->terms[k] : 0), step = 0x1p-9 * o->terms[k];
+    double strict = op_tolerance(o->u, o->K, o->terms[k], o->kind, o->want[k]) + (strcmp(tier, "emulated") ? 0 : o->steps * o->terms[k]), step = 0x1p-9 * o->terms[k];
     return r->type == BF16 && o->K && !strcmp(tier, "cuda") && step > strict ? step : strict;
 }
 
