@@ -7,7 +7,7 @@
 
 typedef struct Lin { Rig r; Mat x, y; Weight w; Vec bias; Acc acc; Out *a, *b; } Lin;
 
-static const int widths[][2] = {{16, 20}, {20, 16}, {36, 64}, {64, 36}, {64, 192}, {1, 17}, {100, 1}};
+static const int widths[][2] = {{16, 20}, {20, 16}, {36, 64}, {64, 36}, {64, 192}, {1, 17}, {100, 1}, {400, 70}};
 enum { NWIDTHS = sizeof widths / sizeof *widths };
 
 static float weight(const Weight *w, int o, int i) { return w->w[o * w->in + i]; }
