@@ -167,12 +167,12 @@ extern const Device cpu_device;
 #define OP(name, args, call) void ref_##name args;
 #include "kernels/ops.def"
 #undef OP
-void base_override(Ops *o);          /* fp32: vectorised for the baseline of the architecture */
-void avx2_override(Ops *o);          /* fp32: the same source for AVX2 and FMA */
-void avx512_override(Ops *o);        /* fp32: the same source for AVX-512 F, BW, DQ and VL */
-size_t ref_scratch_bytes(const Dims *d, int threads);
-size_t base_scratch_bytes(const Dims *d, int threads);
-size_t avx2_scratch_bytes(const Dims *d, int threads);
-size_t avx512_scratch_bytes(const Dims *d, int threads);
+void base_override(Ops *o);          /* vectorised for the baseline of the architecture; bf16 is widened where it is read, and rounded where it is stored */
+void avx2_override(Ops *o);          /* the same source for AVX2 and FMA */
+void avx512_override(Ops *o);        /* the same source for AVX-512 F, BW, DQ and VL */
+size_t ref_scratch_bytes(const Dims *d, Dtype type, int threads);
+size_t base_scratch_bytes(const Dims *d, Dtype type, int threads);
+size_t avx2_scratch_bytes(const Dims *d, Dtype type, int threads);
+size_t avx512_scratch_bytes(const Dims *d, Dtype type, int threads);
 
 #endif

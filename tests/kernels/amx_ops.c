@@ -18,7 +18,7 @@ static void *memory(size_t n)
     return p;
 }
 
-static Mat rows_at(Mat m, int row, int n)
+static Mat rows_from(Mat m, int row, int n)
 {
     m = mat_at_row(m, row);
     m.rows = n;
@@ -64,8 +64,8 @@ static void linear_item(void *arg, int item, int worker)
 {
     const Op *a = arg;
     Block k = a->block[item];
-    AmxTerm term = {{.m = rows_at(a->x, k.at, k.n)}, a->packed};
-    emulated_kernels.mm(rows_at(a->y, k.at, k.n), &term, 1, a->bias.w, a->acc, a->work + (size_t)worker * a->each);
+    AmxTerm term = {{.m = rows_from(a->x, k.at, k.n)}, a->packed};
+    emulated_kernels.mm(rows_from(a->y, k.at, k.n), &term, 1, a->bias.w, a->acc, a->work + (size_t)worker * a->each);
 }
 
 static void product(Backend *b, Op *a, AmxWay way)
@@ -117,10 +117,10 @@ static void ffn_item(void *arg, int item, int worker)
     const Op *a = arg;
     Block k = a->block[item];
     int D = a->ffn->gate.in, F = a->ffn->gate.out;
-    AmxRows x = a->r->token ? (AmxRows){.m = a->x, .token = a->r->token + k.at} : (AmxRows){.m = rows_at(a->x, k.at, k.n)};
+    AmxRows x = a->r->token ? (AmxRows){.m = a->x, .token = a->r->token + k.at} : (AmxRows){.m = rows_from(a->x, k.at, k.n)};
     const bf16 *gate_up = a->packed + (size_t)k.group * 2 * amx_packed_bytes(D, F) / sizeof(bf16);
     const bf16 *down = a->down + (size_t)k.group * amx_packed_bytes(F, D) / sizeof(bf16);
-    emulated_kernels.mlp(rows_at(a->y, k.at, k.n), rows_at(a->keep, k.at, k.n), x, gate_up, down, F, a->work + (size_t)worker * a->each);
+    emulated_kernels.mlp(rows_from(a->y, k.at, k.n), rows_from(a->keep, k.at, k.n), x, gate_up, down, F, a->work + (size_t)worker * a->each);
 }
 
 static void ffn(Backend *b, Mat y, Mat keep, Mat x, const Ffn *w, const Rows *r, const Input *in)

@@ -91,9 +91,9 @@ Backend *tier_open(const char *tier, Dtype type, int threads, const Dims *d);
 int      tier_close(Backend *b);                                       /* 0 if something was written behind the scratch memory */
 void     tier_soil(Backend *b, int byte);
 extern const char *const tier_names[TIERS];                            /* "cuda" last */
-int      tier_has(int tier, Dtype type);                               /* bf16 has only the reference, AMX and CUDA */
+int      tier_has(int tier, Dtype type);                               /* AMX tiles multiply bf16 alone */
 void     wide_override(Ops *o);
-size_t   wide_scratch_bytes(const Dims *d, int threads);
+size_t   wide_scratch_bytes(const Dims *d, Dtype type, int threads);
 void     emulated_override(Ops *o);
 
 /* grad against central differences of f over p: five points, h = 2^-4, so the error is h^4/30 of the fifth derivative (5e-7 of

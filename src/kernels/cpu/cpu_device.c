@@ -25,8 +25,8 @@ static int has_avx512(void)
 }
 #endif
 
-/* In order: each overwrites what it does better than those before it. The first is the reference, and all that bf16 has. */
-static const struct { const char *name; int (*here)(void); void (*override)(Ops *o); size_t (*scratch)(const Dims *d, int threads); } tiers[] = {
+/* In order: each overwrites what it does better than those before it. */
+static const struct { const char *name; int (*here)(void); void (*override)(Ops *o); size_t (*scratch)(const Dims *d, Dtype type, int threads); } tiers[] = {
     {"ref", always, NULL, ref_scratch_bytes},
     {"base", always, base_override, base_scratch_bytes},
 #if defined __x86_64__
@@ -36,30 +36,28 @@ static const struct { const char *name; int (*here)(void); void (*override)(Ops 
 };
 enum { NTIERS = sizeof tiers / sizeof *tiers };
 
-static int best_tier(Dtype type)
+static int best_tier(void)
 {
     int best = NTIERS - 1;
-    while (best && (type != F32 || !tiers[best].here())) best--;
+    while (!tiers[best].here()) best--;
     return best;
 }
 
 /* The place of the tier to use, or -1. */
-static int choose_tier(Dtype type, Err *e)
+static int choose_tier(Err *e)
 {
     const char *forced = getenv("FTS_TIER");
-    int best = best_tier(type);
+    int best = best_tier();
     if (!forced || !*forced) return best;
     for (int i = 0; i < NTIERS; i++) {
-        if (strcmp(tiers[i].name, forced)) continue;
-        if (i <= best) return i;
-        if (type != F32) return err_set(e, FTS_USAGE, "FTS_TIER=%s: bf16 has only the tier 'ref'", forced);
+        if (!strcmp(tiers[i].name, forced) && i <= best) return i;
     }
     return err_set(e, FTS_USAGE, "FTS_TIER=%s: this machine has no such tier, the best one it has is '%s'", forced, tiers[best].name);
 }
 
 static int cpu_open(Backend *b, int number, Err *e)
 {
-    int tier = choose_tier(b->dtype, e);
+    int tier = choose_tier(e);
     (void)number;
     if (tier < 0) return -1;
     b->tier = tiers[tier].name;
@@ -111,7 +109,7 @@ static size_t cpu_scratch_bytes(const Backend *b, const Dims *d)
 {
     size_t largest = 0;
     for (int i = 0; i < NTIERS; i++) {
-        size_t bytes = tiers[i].scratch(d, par_threads(b->par));
+        size_t bytes = tiers[i].scratch(d, b->dtype, par_threads(b->par));
         if (bytes > largest) largest = bytes;
         if (b->tier == tiers[i].name) break;
     }
@@ -125,9 +123,9 @@ static int64_t cpu_memory(const Backend *b) { (void)b; return machine_memory(); 
 static int cpu_text(const Backend *b, char *text, size_t size)
 {
     Err e;
-    int tier = choose_tier(F32, &e);
+    int tier = choose_tier(&e);
     (void)b;
-    return snprintf(text, size, "cpu (%s)", tiers[tier < 0 ? best_tier(F32) : tier].name);
+    return snprintf(text, size, "cpu (%s)", tiers[tier < 0 ? best_tier() : tier].name);
 }
 
 const Device cpu_device = {

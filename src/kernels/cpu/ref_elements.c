@@ -210,8 +210,9 @@ void ref_rows(Backend *b, Mat y, Mat x, const int *row)
     for (int i = 0; i < y.rows; i++) memmove(mat_from(y, i, 0).p, mat_from(x, row[i], 0).p, (size_t)y.cols * dtype_size(y.type));
 }
 
-size_t ref_scratch_bytes(const Dims *d, int threads)
+size_t ref_scratch_bytes(const Dims *d, Dtype type, int threads)
 {
+    (void)type;
     size_t (*const family[])(const Dims *, int) = {ref_embed_scratch, ref_linear_scratch, ref_attention_scratch,
                                                    ref_route_scratch, ref_ffn_scratch, ref_loss_scratch};
     size_t largest = 0;

@@ -127,6 +127,16 @@ INLINE float v_highest(vf x)
 typedef uint16_t vh_any __attribute__((vector_size(2 * VL), aligned(2), may_alias));
 INLINE vf v_load_bf16(const bf16 *p) { return (vf)(__builtin_convertvector(*(const vh_any *)p, vu) << 16); }
 
+
+/* The upper halves are x rounded to nearest even; NaN stays NaN. */
+INLINE vu v_bf16_bits(vf x)
+{
+    vu u = (vu)x, nan = (vu)((u & 0x7fffffffu) > 0x7f800000u);
+    return (nan & (u | 0x400000u)) | (~nan & (u + 0x7fffu + ((u >> 16) & 1u)));
+}
+INLINE vf v_round_bf16(vf x) { return (vf)(v_bf16_bits(x) & 0xffff0000u); }
+INLINE void v_store_bf16(bf16 *p, vf x) { *(vh_any *)p = __builtin_convertvector(v_bf16_bits(x) >> 16, vh_any); }
+
 /* Element i of an array of either type. */
 INLINE float f_read(Dtype t, const void *p, size_t i) { return t == F32 ? ((const float *)p)[i] : bf16_to_f32(((const bf16 *)p)[i]); }
 INLINE vf v_read(Dtype t, const void *p, size_t i) { return t == F32 ? v_load((const float *)p + i) : v_load_bf16((const bf16 *)p + i); }
@@ -176,7 +186,68 @@ INLINE vf v_exp(vf x)                                    /* ln 2 in two parts, t
 }
 INLINE vf v_sigmoid(vf x) { return v_set1(1) / (v_set1(1) + v_exp(-x)); }
 
+/* n numbers become fp32, rounded to bf16 if `round`; and fp32 ones are stored. */
+INLINE void row_read(float *restrict to, Dtype t, const void *restrict from, int n, int round)
+{
+    int i = 0;
+    for (; i + VL <= n; i += VL) {
+        vf x = v_read(t, from, (size_t)i);
+        v_store(to + i, round ? v_round_bf16(x) : x);
+    }
+    for (; i < n; i++) to[i] = round ? bf16_round(f_read(t, from, (size_t)i)) : f_read(t, from, (size_t)i);
+}
+INLINE void row_round(bf16 *restrict to, const float *restrict from, int n)
+{
+    int i = 0;
+    for (; i + VL <= n; i += VL) v_store_bf16(to + i, v_load(from + i));
+    for (; i < n; i++) to[i] = f32_to_bf16(from[i]);
+}
+INLINE void round_row(float *x, int n)
+{
+    int i = 0;
+    for (; i + VL <= n; i += VL) v_store(x + i, v_round_bf16(v_load(x + i)));
+    for (; i < n; i++) x[i] = bf16_round(x[i]);
+}
+
+INLINE char *at_number(Mat m, int r, int c) { return (char *)m.p + ((size_t)r * (size_t)m.ld + (size_t)c) * dtype_size(m.type); }
 INLINE float *at_row(Mat m, int r) { return (float *)m.p + (size_t)r * (size_t)m.ld; }
+
+/* A row where ops compute: in place if it is fp32, else in `buf`; row_in() brings it there, row_done() takes it back. */
+INLINE float *row_at(Mat m, int r, float *buf) { return m.type == F32 ? at_row(m, r) : buf; }
+INLINE const float *row_in(Mat m, int r, float *buf)
+{
+    if (m.type == F32) return at_row(m, r);
+    row_read(buf, BF16, at_number(m, r, 0), m.cols, 0);
+    return buf;
+}
+INLINE void row_done(Mat m, int r, const float *made)
+{
+    if (m.type == BF16) row_round((bf16 *)(void *)at_number(m, r, 0), made, m.cols);
+}
+
+/* The same of rows [at,+n), columns [c,+cols); as operands of a product that rounds, if `round`. */
+INLINE Mat part_at(Mat m, int at, int n, int c, int cols, float *buf)
+{
+    if (m.type == F32) return (Mat){at_number(m, at, c), n, cols, m.ld, F32};
+    return (Mat){buf, n, cols, cols, F32};
+}
+INLINE Mat part_in(Mat m, int at, int n, int c, int cols, int round, float *buf)
+{
+    if (m.type == F32 && !round) return part_at(m, at, n, c, cols, buf);
+    for (int i = 0; i < n; i++) row_read(buf + (size_t)i * (size_t)cols, m.type, at_number(m, at + i, c), cols, round && m.type == F32);
+    return (Mat){buf, n, cols, cols, F32};
+}
+INLINE Mat rows_in(Mat m, int at, int n, int round, float *buf) { return part_in(m, at, n, 0, m.cols, round, buf); }
+INLINE Mat rows_at(Mat m, int at, int n, float *buf) { return part_at(m, at, n, 0, m.cols, buf); }
+INLINE void part_done(Mat m, int at, int c, Mat made)
+{
+    if (m.type == F32) return;
+    for (int i = 0; i < made.rows; i++) row_round((bf16 *)(void *)at_number(m, at + i, c), at_row(made, i), made.cols);
+}
+INLINE void rows_done(Mat m, int at, Mat made) { part_done(m, at, 0, made); }
+
+/* Does this run round the operands of a product with w? */
+INLINE int rounds(const Backend *b, const Weight *w) { return b->dtype == BF16 && !w->full; }
 
 /* Rows [at,+n) of one chunk: what one item of most ops works on. A chunk's first block starts with the chunk, so a row
  * meets the same neighbours however chunks are spread over micro-batches. */
