@@ -57,7 +57,7 @@ EMUFLAGS := -std=c++20 -D_GNU_SOURCE $(OPT) -g -Wall -Wextra -Werror -Wno-unknow
             -include tests/emu/names.h -Itests/emu -Isrc -Iinclude -pthread -ffp-contract=off -MMD -MP $(SANFLAGS)
 
 SRC     := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c src/$(r)/*/*.c))
-SRC     := $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),$(SRC),$(filter-out src/kernels/cpu/avx2_% src/kernels/cpu/avx512_% src/kernels/cpu/amx_mm.c,$(SRC)))
+SRC     := $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),$(SRC),$(filter-out src/kernels/cpu/avx2_% src/kernels/cpu/avx512_% src/kernels/cpu/amx_mm.c src/kernels/cpu/amx_ops.c,$(SRC)))
 SRC     := $(if $(CUDA),$(SRC),$(filter-out src/kernels/cuda/%,$(SRC)))
 CUOBJ   := $(if $(CUDA),$(patsubst %.cu,$(BUILD)/%.o,$(wildcard src/kernels/cuda/*.cu)))
 LIBOBJ  := $(CUOBJ) $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/cli/%,$(SRC)))
@@ -98,7 +98,7 @@ check:
 TIEROPT := $(if $(SAN)$(TSAN),-O2,-O3)
 $(BUILD)/src/kernels/cpu/base_%.o: CFLAGS += $(TIEROPT)
 $(BUILD)/src/kernels/cpu/avx2_%.o: CFLAGS += -mavx2 -mfma $(TIEROPT)
-$(BUILD)/src/kernels/cpu/avx512_%.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma $(TIEROPT)
+$(BUILD)/src/kernels/cpu/avx512_%.o $(BUILD)/src/kernels/cpu/amx_ops.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma $(TIEROPT)
 $(BUILD)/src/kernels/cpu/amx_mm.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mamx-tile -mamx-bf16 -mavx2 -mfma $(TIEROPT)
 $(BUILD)/src/data/synth_kernel.o: CFLAGS += -O3
 $(BUILD)/src/report/canvas_png.o: CFLAGS += $(CAIRO_CFLAGS)

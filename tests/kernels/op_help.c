@@ -388,9 +388,11 @@ Backend *tier_open(const char *tier, Dtype type, int threads, const Dims *d)
         if (strncmp(tier, "avx", 3) && !device) test_fail(__FILE__, __LINE__, "%s", e.message);
         return NULL;
     }
+    size_t tiles = emulated ? emulated_scratch_bytes(d, type, threads) : 0;
     b->scratch_size = wide ? wide_scratch_bytes(d, type, threads) : backend_scratch_bytes(b, d);
-    if (wide) wide_override(&b->ops);
-    if (emulated) emulated_override(&b->ops);
+    if (tiles > b->scratch_size) b->scratch_size = tiles;
+    if (wide) wide_override(&b->ops, type);
+    if (emulated) emulated_override(&b->ops, type);
     if (wide || emulated) b->tier = tier;
     b->scratch = aligned(b->scratch_size + FENCE, device);
     memset((char *)b->scratch + b->scratch_size, CANARY, FENCE);

@@ -360,6 +360,7 @@ static void ffn_bwd_case(int s, int with, int E, int K, int shared, Dtype type, 
     k.odw[1] = weight_out(&k.r, "dWup", &k.w.up, n + D);
     k.odw[2] = weight_out(&k.r, "dWdown", &k.w.down, n + D);
     if (rows_of(&k)->scale) k.oscale = rig_out(&k.r, "dscale", 'f', rows_of(&k)->dscale, rows_of(&k)->n, 1, 1, D + F);
+    for (int i = 0; type == BF16 && i < k.r.nout; i++) k.r.out[i].steps = 0x1p-9;
     rig_check(&k.r, run_ffn_bwd, ffn_bwd_formula, &k);
     rig_close(&k.r);
 }

@@ -86,4 +86,11 @@ static inline void choose(int *expert, const float *prob, int E, int K)
     }
 }
 
+/* The ops of a tier that one above it may fall back on. */
+#define LINEAR_OF(tier) LINEAR_OF_(tier)
+#define LINEAR_OF_(tier) \
+    void tier##_linear(Backend *b, Mat y, Mat x, const Weight *w, Vec bias, Acc acc, const Input *in); \
+    void tier##_linear_dx(Backend *b, Mat dx, Mat dy, const Weight *w, const Input *in); \
+    void tier##_linear_dw(Backend *b, const Weight *w, Vec bias, Mat dy, Mat x, const Input *in);
+
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "kernels/cpu/amx_mm.h"
 #include "kernels/cpu/cpu.h"
 #include "util/machine.h"
 
@@ -23,15 +24,17 @@ static int has_avx512(void)
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl");
 }
+static int has_amx(void) { return has_avx512() && amx_here(); }
 #endif
 
 /* In order: each overwrites what it does better than those before it. */
-static const struct { const char *name; int (*here)(void); void (*override)(Ops *o); size_t (*scratch)(const Dims *d, Dtype type, int threads); } tiers[] = {
+static const struct { const char *name; int (*here)(void); void (*override)(Ops *o, Dtype type); size_t (*scratch)(const Dims *d, Dtype type, int threads); } tiers[] = {
     {"ref", always, NULL, ref_scratch_bytes},
     {"base", always, base_override, base_scratch_bytes},
 #if defined __x86_64__
     {"avx2", has_avx2, avx2_override, avx2_scratch_bytes},
     {"avx512", has_avx512, avx512_override, avx512_scratch_bytes},
+    {"amx", has_amx, amx_override, amx_scratch_bytes},
 #endif
 };
 enum { NTIERS = sizeof tiers / sizeof *tiers };
@@ -62,7 +65,7 @@ static int cpu_open(Backend *b, int number, Err *e)
     if (tier < 0) return -1;
     b->tier = tiers[tier].name;
     b->ops = ref_ops;
-    for (int i = 1; i <= tier; i++) tiers[i].override(&b->ops);
+    for (int i = 1; i <= tier; i++) tiers[i].override(&b->ops, b->dtype);
     return 0;
 }
 

@@ -20,6 +20,8 @@
 #define FN(name)   CAT(TIER, name)
 #define INLINE     static inline __attribute__((always_inline, unused))
 
+LINEAR_OF(TIER)
+
 #ifdef VL
 #elif defined __AVX512F__ && defined __FMA__
 #define VL 16
@@ -298,6 +300,14 @@ INLINE void axpy(float *restrict y, float a, const float *restrict x, int n)
 INLINE void add_to(float *restrict y, const float *restrict x, int n)
 {
     for (int i = 0; i < n; i++) y[i] += x[i];
+}
+
+/* dbias += sum of dy over [at,+n), for columns [c,+m), m <= 256: the block's sum first. */
+INLINE void add_columns(float *db, Mat dy, int at, int n, int c, int m)
+{
+    float s[256] = {0}, row[256];
+    for (int i = at; i < at + n; i++) add_to(s, part_in(dy, i, 1, c, m, 0, row).p, m);
+    add_to(db + c, s, m);
 }
 
 #endif
