@@ -7,7 +7,7 @@
 #include "train/lines.h"
 
 enum { MOST_WINDOWS = 100000000 };       /* the upper end of --batch-size */
-static const int64_t LIBRARIES = 64 << 20, DEVICE_LIBRARIES = 768 << 20;     /* the latter: context, loaded kernels, workspace of products */
+static const int64_t LIBRARIES = 4 << 20, DEVICE_LIBRARIES = 768 << 20;      /* the latter: context, loaded kernels, workspace of products */
 
 /* Rows of experts are counted in int. */
 static int64_t most_tokens(const ModelConfig *c) { return INT_MAX / 4 / (c->K + 1); }

@@ -8,7 +8,7 @@
 #include "util/file.h"
 #include "util/machine.h"
 
-enum { SPANS_MAX = 1 << 17 };            /* 10 MB of them: within what the memory plan leaves for libraries */
+enum { SPANS_MAX = 1 << 15 };            /* 3 MB of them: within what the memory plan leaves for libraries */
 
 /* Ops and parts of a micro-batch: those of a layer there and back, those of a mixture, and a few around them. */
 static int spans_of(const ModelConfig *c, int micro_batches, int64_t steps)

@@ -68,6 +68,43 @@ TEST(cli_dry_run_starts_nothing)
     CHECK(cli("test -e %s/run", dir)->status == 1);
 }
 
+/* Bytes or megabytes behind a word, commas dropped. */
+static double number_behind(const char *text, const char *word)
+{
+    const char *at = strstr(text, word);
+    double x = 0;
+    for (at = at ? at + strlen(word) : ""; *at == ' '; at++) { }
+    for (; *at == ',' || (*at >= '0' && *at <= '9'); at++)
+        if (*at != ',') x = 10 * x + (*at - '0');
+    return x;
+}
+
+/* The sanity size on windows that are all full. */
+static void takes_what_is_planned(const char *dir, const char *options)
+{
+    static const char *const size = "--batch-size 32 --seq-max-len 512 --hidden-size 64 --n-decoder-layers 2 --num-experts 2 --k 1 --n-head 2 --val-split 0 --no-tensorboard";
+    const Said *s = cli("$P train --dataset-path %s/full %s %s --dry-run", dir, size, options);
+    double planned = number_behind(s->out, "\ntotal"), took;
+    s = cli("rm -rf %s/run && $P train --dataset-path %s/full --checkpoint-dir %s/run %s %s --steps-per-epoch 4 --log-every 4 --checkpoint-every 0 --log-perf-metrics"
+            " --mfu-peak-tflops 1", dir, dir, dir, size, options);
+    took = 1e6 * number_behind(s->out, "peak_mb=");
+    if (took < 0.95 * planned || took > planned) test_fail(__FILE__, __LINE__, "%s: planned %.0f bytes, took %.0f", options, planned, took);
+}
+
+TEST(cli_train_takes_what_is_planned)
+{
+#if defined __SANITIZE_ADDRESS__
+    test_skip("memory of the sanitizers is not in the plan");
+    return;
+#endif
+    if (!cli_program()) return;
+    const char *dir = test_folder();
+    CHECK(cli("$P data synth %s/full --series 256 --length 513", dir)->status == 0);
+    takes_what_is_planned(dir, "");
+    takes_what_is_planned(dir, "--bf16");
+    takes_what_is_planned(dir, "--patch --patch-len 32 --batch-size 256");
+}
+
 #define RUN "$P train --dataset-path %s --val-split 0 --no-tensorboard --log-every 4 --seed 5 " CLI_SMALL " "
 
 static int same_checkpoints(const char *a, const char *b)

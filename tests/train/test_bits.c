@@ -190,7 +190,7 @@ static int least_limit(const Setup *s, char *text, size_t size)
     Err e;
     Trial r;
     int fits = 0, bad = 0;
-    for (int mb = 65; mb < 200 && !fits && !bad; mb++) {
+    for (int mb = 5; mb < 150 && !fits && !bad; mb++) {
         snprintf(text, size, "%dM", mb);
         bad = s->small(&r, s->data, below(s->dir, "plan"), &e) || trial_set(&r, WITH("memory-limit", text, "dry-run", "1"), &e) || trial_run(&r, &e);
         fits = !bad && !has_line(&r.words, "does not fit");

@@ -67,7 +67,7 @@ static int64_t bytes_of(const Bench *k, int tokens)
     int64_t val = a->val ? loader(*a->val, a->batch, a->val_prefetch) : 0, ood = a->ood ? loader(*a->ood, a->batch, a->val_prefetch) : 0;
     return (int64_t)(mm.params + mm.grads + mm.moments + (mm.kept + mm.once) * (size_t)tokens + backend_scratch_bytes(k->b, &d))
          + routers * (8 * (int64_t)k->c.E * chunks + 1024) + k->c.L * 320 + 640            /* places of routed rows, and lines begun */
-         + loader(*a->train, a->batch * a->accum, a->prefetch) + (val > ood ? val : ood) + a->data_bytes + (64 << 20);
+         + loader(*a->train, a->batch * a->accum, a->prefetch) + (val > ood ? val : ood) + a->data_bytes + (4 << 20);
 }
 
 static int plan(Bench *k, int64_t limit, Memory *m)
@@ -136,8 +136,8 @@ TEST(train_memory_says_in_one_sentence_what_does_not_fit)
     Memory m;
     char want[1024];
     OK(bench_open(&k, small(1, 1), F32, 1, &e));
-    CHECK(!plan(&k, 70000000, &m) && !m.fits);
-    snprintf(want, sizeof want, "does not fit: a micro-batch of 2,111 tokens needs %s bytes in all, the limit is 70,000,000: shorten --seq-max-len, lower --batch-size, "
+    CHECK(!plan(&k, 7000000, &m) && !m.fits);
+    snprintf(want, sizeof want, "does not fit: a micro-batch of 2,111 tokens needs %s bytes in all, the limit is 7,000,000: shorten --seq-max-len, lower --batch-size, "
              "choose a smaller model, set --recompute layer, or raise --memory-limit", digits_of(bytes_of(&k, 2111)).text);
     CHECK(memory_check(&m, &e) == -1 && e.code == FTS_NOMEM);
     TEXT(e.message, want);
@@ -328,7 +328,7 @@ static Table print(const Memory *m, Str *s)
 
 TEST(train_memory_table_adds_up)
 {
-    static const int64_t limit[] = {70000000, 120000000, (int64_t)1 << 50};
+    static const int64_t limit[] = {7000000, 60000000, (int64_t)1 << 50};
     Err e = {0};
     Bench k;
     Memory m;

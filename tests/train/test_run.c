@@ -238,7 +238,7 @@ TEST(train_dry_run_writes_nothing)
     SET(&p.r, "dry-run", "1");
     OK(trial_run(&p.r, &e));
     CHECK(!path_exists(p.out) && !p.r.said.n && has_line(&p.r.words, "\nlimit ") && has_line(&p.r.words, "\nmicro-batch: up to 384 tokens, 64 of a full window\n"));
-    SET(&p.r, "memory-limit", "64M");
+    SET(&p.r, "memory-limit", "4M");
     OK(trial_run(&p.r, &e));
     CHECK(has_line(&p.r.words, "\ndoes not fit: a micro-batch of 384 tokens needs "));
     trial_close(&p.r);
@@ -249,7 +249,7 @@ TEST(train_refuses_what_does_not_fit)
     Err e;
     Place p;
     OK(place(&p, 20, 200, &e));
-    SET(&p.r, "memory-limit", "64M");
+    SET(&p.r, "memory-limit", "4M");
     CHECK(trial_run(&p.r, &e) && e.code == FTS_NOMEM && strstr(e.message, "does not fit: ") && !path_exists(p.out));
     trial_close(&p.r);
 }
