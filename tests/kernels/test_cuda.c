@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+__attribute__((weak)) extern int emu_dnn_missing;       /* tests/emu/cudnn.c */
+
 /* NULL: it is not there, which the caller has said. */
 static Backend *open_device(Dtype type)
 {
@@ -44,9 +46,27 @@ TEST(cuda_text_names_device_and_products)
     Backend *b = open_device(BF16);
     if (!b) return;
     CHECK(backend_text(b, text, sizeof text) == (int)strlen(text) && !strncmp(text, "cuda:0 (", 8));
-    if (!test_device_is_real()) TEXT(text, "cuda:0 (emulator, own products)");
+    if (!test_device_is_real()) TEXT(text, "cuda:0 (emulator, own products, own attention)");
     CHECK(!strcmp(b->name, "cuda") && b->device->fast_bf16 && !b->device->on_host && backend_memory(b) > 0);
     backend_close(b);
+}
+
+/* cuDNN is for those who ask and for bf16, and nobody minds when it is not there. */
+TEST(cuda_text_names_cudnn_where_it_is_asked_for)
+{
+    char text[256];
+    if (!&emu_dnn_missing) { test_skip("the emulator of CUDA is not built in"); return; }
+    for (int i = 0; i < 3 && !test_device_is_real(); i++) {
+        emu_dnn_missing = i == 1;
+        setenv("FTS_CUDNN", "yes", 1);
+        Backend *b = open_device(i == 2 ? F32 : BF16);
+        unsetenv("FTS_CUDNN");
+        emu_dnn_missing = 0;
+        if (!b) return;
+        backend_text(b, text, sizeof text);
+        TEXT(text, i ? "cuda:0 (emulator, own products, own attention)" : "cuda:0 (emulator, own products, cuDNN 9.19.0)");
+        backend_close(b);
+    }
 }
 
 TEST(cuda_heads_that_are_too_wide_are_refused)

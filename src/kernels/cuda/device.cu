@@ -59,6 +59,9 @@ static int start(Cuda *c, int number, Err *e)
     return 0;
 }
 
+/* Only of devices of this capability is it known which form of cuDNN's attention gives the same bits again. */
+enum { DNN_MAJOR = 9 };
+
 static int open(Backend *b, int number, Err *e)
 {
     if (check_number(number, e)) return -1;
@@ -68,11 +71,13 @@ static int open(Backend *b, int number, Err *e)
     b->tier = "cuda";
     b->ops = cuda_ops;
     c->lt = nullptr;
+    c->dnn = nullptr;
     if (start(c, number, e) || (lt_wanted() && !(c->lt = lt_open(c->stream, e)))) {
         if (c->stream) (void)cudaStreamDestroy(c->stream);
         free(c);
         return -1;
     }
+    if (dnn_wanted() && b->dtype == BF16 && c->about.major == DNN_MAJOR) c->dnn = dnn_open(c->stream);
     return 0;
 }
 
@@ -91,6 +96,7 @@ static void close(Backend *b)
     (void)cudaStreamSynchronize(c->stream);
     for (Stage &s : c->input) stage_free(&s);
     for (Stage &s : c->small) stage_free(&s);
+    dnn_close(c->dnn);
     lt_close(c->lt);
     (void)cudaStreamDestroy(c->stream);
     free(c);
@@ -278,7 +284,7 @@ static int64_t memory(const Backend *b) { return int64_t(cuda_of(b)->about.total
 static int text(const Backend *b, char *to, size_t size)
 {
     const Cuda *c = cuda_of(b);
-    return snprintf(to, size, "cuda:%d (%s, %s)", c->number, c->about.name, c->lt ? lt_text(c->lt) : "own products");
+    return snprintf(to, size, "cuda:%d (%s, %s, %s)", c->number, c->about.name, c->lt ? lt_text(c->lt) : "own products", c->dnn ? dnn_text(c->dnn) : "own attention");
 }
 
 }

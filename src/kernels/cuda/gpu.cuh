@@ -10,6 +10,7 @@
 
 extern "C" {
 #include "kernels/backend.h"
+#include "kernels/cuda/dnn.h"
 #include "kernels/cuda/lt.h"
 }
 #include "kernels/cuda/ptx.cuh"
@@ -37,6 +38,7 @@ struct Cuda {
     Stage input[INPUTS], small[SMALL];
     int next_input, next_small;
     Lt *lt;                                      /* cuBLASLt; NULL: all products are our own */
+    Dnn *dnn;                                    /* cuDNN, in bf16 runs; NULL: all attention is our own */
 };
 
 inline Cuda *cuda_of(const Backend *b) { return static_cast<Cuda *>(b->own); }
