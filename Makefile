@@ -86,7 +86,7 @@ $(BUILD)/tests.exe: $(TESTOBJ) $(LIBOBJ) $(EMUOBJ)
 
 # The examples of the documentation are programs that must go on working.
 EXAMPLES := $(BUILD)/docs/reader.exe $(BUILD)/docs/forecast.exe
-test: $(BUILD)/tests.exe $(EXAMPLES) $(if $(filter cli,$(ROOMS)),$(BUILD)/foundationts $(BUILD)/libfoundationts.so $(BUILD)/bench/cpu.exe) check
+test: $(BUILD)/tests.exe $(EXAMPLES) $(if $(filter cli,$(ROOMS)),$(BUILD)/foundationts $(BUILD)/libfoundationts.so $(BUILD)/bench/cpu.exe) $(PLANS) check
 	FTS_PROGRAM=$(BUILD)/foundationts $(BUILD)/tests.exe $(ONLY)
 run-tests: $(BUILD)/tests.exe
 	$(BUILD)/tests.exe $(ONLY)
@@ -135,8 +135,15 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c $< -o $@
 
+# cuDNN makes its plans for a device that is only described, with a driver that does nothing.
+PLANS   := $(if $(CUDA),$(BUILD)/tests/gpu/plans.exe $(BUILD)/tests/gpu/libcuda.so.1)
+$(BUILD)/tests/gpu/plans.exe: $(BUILD)/tests/gpu/plans.o $(BUILD)/libfoundationts.a
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+$(BUILD)/tests/gpu/libcuda.so.1: $(BUILD)/tests/gpu/driver.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared $^ -ldl -o $@
+
 # Everything that a test run needs, so that it can be built in parallel before the tests run one after the other.
-build-tests: $(BUILD)/tests.exe $(EXAMPLES) $(BUILD)/foundationts $(BUILD)/libfoundationts.so $(BUILD)/bench/cpu.exe
+build-tests: $(BUILD)/tests.exe $(EXAMPLES) $(BUILD)/foundationts $(BUILD)/libfoundationts.so $(BUILD)/bench/cpu.exe $(PLANS)
 $(EXAMPLES): %.exe: %.o $(BUILD)/libfoundationts.a
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 $(BUILD)/bench/data.exe: $(BUILD)/bench/data.o $(LIBOBJ)

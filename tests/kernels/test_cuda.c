@@ -3,8 +3,11 @@
 #include "kernels/op_help.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 __attribute__((weak)) extern int emu_dnn_missing;       /* tests/emu/cudnn.c */
 
@@ -113,6 +116,39 @@ TEST(cuda_two_inputs_are_good_at_once)
     backend_free(b, w, sizeof one);
     backend_free(b, h, sizeof got);
     backend_close(b);
+}
+
+/* Room for dP of every two tokens of a segment and head, in tiles of 64 queries and 128 keys, and a little more. */
+static int plan_is_as_expected(const char *line)
+{
+    long long n[6], room = 0;
+    char *rest;
+    for (int i = 0; i < 6; i++, line = rest) n[i] = strtoll(line, &rest, 10);
+    if (n[4]) room = n[0] * n[2] * ((n[1] + 63) / 64 * 64) * ((n[1] + 127) / 128 * 128) * 2;
+    return n[5] >= room && n[5] <= room + 512 * n[0] + 65536;
+}
+
+/* tests/gpu/plans.c, beside the program of the tests. Each plan takes half a second, so it is asked for. */
+TEST(cuda_plans_of_cudnn_for_a_described_device)
+{
+    char here[512], command[2048], line[256];
+    int lines = 0;
+    if (!CUDA_IS_BUILT_IN) { test_skip("CUDA is not built in"); return; }
+    if (!getenv("FTS_TEST_CUDNN")) { test_skip("FTS_TEST_CUDNN=1 makes plans of cuDNN for a device that is only described"); return; }
+    ssize_t n = readlink("/proc/self/exe", here, sizeof here - 1);
+    here[n < 0 ? 0 : n] = 0;
+    char *name = strrchr(here, '/');
+    if (name) *name = 0;
+    snprintf(command, sizeof command, "LD_LIBRARY_PATH=%s/tests/gpu:$LD_LIBRARY_PATH %s/tests/gpu/plans.exe tests/gpu/h200.json", here, here);
+    FILE *f = popen(command, "r");
+    CHECK(f);
+    while (fgets(line, sizeof line, f)) {
+        if (line[0] >= '0' && line[0] <= '9' && !plan_is_as_expected(line)) test_fail(__FILE__, __LINE__, "%s", line);
+        lines++;
+    }
+    int rc = pclose(f);
+    if (WEXITSTATUS(rc) == 77) { test_skip(line); return; }
+    CHECK(!rc && lines == 16);
 }
 
 /* Compiling takes minutes, so it is asked for. */
