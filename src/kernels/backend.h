@@ -122,6 +122,12 @@ typedef struct Device {
     size_t (*input_bytes)(const Dims *d);                         /* of the copies that input() makes */
     int    (*reserve)(Backend *b, const Dims *d, Err *e);         /* what input() needs */
     int64_t (*memory)(const Backend *b);                          /* bytes that it or the machine has */
+    int64_t (*unused)(const Backend *b);                          /* those that nobody holds now */
+    int64_t (*used)(const Backend *b);                            /* those that this process holds */
+    int    marks;                                                 /* readings of its own clock that it can hold; 0: ops are done when they return */
+    void   (*mark)(Backend *b, int i);                            /* enqueues the reading of that clock, i < marks */
+    double (*between)(Backend *b, int from, int to);              /* seconds between two readings, after sync() */
+    void   (*copy)(Backend *b, void *to, const void *from, size_t bytes);      /* within its memory; NULL: it is the machine's */
     int    (*text)(const Backend *b, char *text, size_t size);
 } Device;
 
@@ -159,6 +165,8 @@ size_t backend_scratch_bytes(const Backend *b, const Dims *d);          /* the m
 size_t backend_input_bytes(const Backend *b, const Dims *d);            /* device memory of the copies that backend_input() makes */
 int  backend_reserve(Backend *b, const Dims *d, Err *e);                /* once, before the first op of that size */
 int64_t backend_memory(const Backend *b);                               /* bytes: of the device, or what machine and cgroup allow */
+int64_t backend_unused(const Backend *b);                               /* of them, those that nobody holds now */
+int64_t backend_used(const Backend *b);                                 /* of them, those that this process holds */
 int  backend_text(const Backend *b, char *text, size_t size);           /* "cpu (avx2)": length as snprintf. NULL: of the CPU */
 
 extern const Device cpu_device;

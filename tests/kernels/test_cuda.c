@@ -43,6 +43,25 @@ TEST(cuda_memory_is_zeroed_and_sent_both_ways)
     backend_close(b);
 }
 
+TEST(cuda_counts_the_memory_it_holds)
+{
+    Err e;
+    void *p;
+    Backend *b = open_device(F32);
+    if (!b) return;
+    int64_t before = backend_used(b);
+    OK(backend_alloc(b, 12345, &p, "a test", &e));
+    CHECK(backend_used(b) == before + 12345 && backend_unused(b) > 0 && backend_unused(b) <= backend_memory(b));
+    OK(backend_reserve(b, &(Dims){.tokens = 10, .chunks = 1, .longest = 10, .D = 8, .H = 1, .Hk = 1, .d = 8, .F = 8, .P = 1, .S = 1, .O = 1}, &e));
+    CHECK(backend_used(b) >= before + 12345 + (int64_t)b->scratch_size);
+    backend_free(b, p, 12345);
+    backend_free(b, b->scratch, b->scratch_size);
+    CHECK(backend_used(b) > before);             /* of inputs */
+    b->scratch = NULL;
+    b->scratch_size = 0;
+    backend_close(b);
+}
+
 TEST(cuda_text_names_device_and_products)
 {
     char text[256];

@@ -81,12 +81,13 @@ static int open(Backend *b, int number, Err *e)
     return 0;
 }
 
-static void stage_free(Stage *s)
+static void stage_free(Cuda *c, Stage *s)
 {
     if (!s->size) return;
     (void)cudaFreeHost(s->host);
     (void)cudaFree(s->device);
     (void)cudaEventDestroy(s->sent);
+    c->used -= int64_t(s->size);
     *s = Stage{};
 }
 
@@ -94,8 +95,10 @@ static void close(Backend *b)
 {
     Cuda *c = cuda_of(b);
     (void)cudaStreamSynchronize(c->stream);
-    for (Stage &s : c->input) stage_free(&s);
-    for (Stage &s : c->small) stage_free(&s);
+    for (Stage &s : c->input) stage_free(c, &s);
+    for (Stage &s : c->small) stage_free(c, &s);
+    for (cudaEvent_t m : c->mark)
+        if (m) (void)cudaEventDestroy(m);
     dnn_close(c->dnn);
     lt_close(c->lt);
     (void)cudaStreamDestroy(c->stream);
@@ -122,13 +125,15 @@ static int alloc(Backend *b, size_t bytes, void **p, const char *what, Err *e)
         (void)cudaMemGetInfo(&left, &all);
         return err_set(e, FTS_NOMEM, "%s: %zu bytes are needed on the device, %zu of its %zu are free: %s", what, bytes, left, all, cudaGetErrorString(error));
     }
+    cuda_of(b)->used += int64_t(n);
     note(b, cudaMemsetAsync(*p, 0, n, cuda_of(b)->stream), "clearing memory");
     return 0;
 }
 
-static void release(Backend *b, void *p, size_t)
+static void release(Backend *b, void *p, size_t bytes)
 {
     if (!p) return;
+    cuda_of(b)->used -= int64_t(bytes ? bytes : 1);
     (void)cudaStreamSynchronize(cuda_of(b)->stream);
     (void)cudaFree(p);
 }
@@ -155,7 +160,7 @@ static int stage_ready(Backend *b, Stage *s, size_t bytes)
         return 0;
     }
     (void)cudaStreamSynchronize(cuda_of(b)->stream);
-    stage_free(s);
+    stage_free(cuda_of(b), s);
     void *host, *device;
     cudaError_t error = cudaMallocHost(&host, bytes);
     if (error == cudaSuccess && (error = cudaMalloc(&device, bytes)) != cudaSuccess) (void)cudaFreeHost(host);
@@ -165,6 +170,7 @@ static int stage_ready(Backend *b, Stage *s, size_t bytes)
     s->host = static_cast<char *>(host);
     s->device = static_cast<char *>(device);
     s->size = bytes;
+    cuda_of(b)->used += int64_t(bytes);
     note(b, cudaEventRecord(s->sent, cuda_of(b)->stream), "sending to the device");
     return 0;
 }
@@ -281,6 +287,35 @@ static int reserve(Backend *b, const Dims *d, Err *e)
 
 static int64_t memory(const Backend *b) { return int64_t(cuda_of(b)->about.totalGlobalMem); }
 
+static int64_t unused(const Backend *b)
+{
+    size_t left = 0, all = 0;
+    (void)cudaSetDevice(cuda_of(b)->number);
+    return cudaMemGetInfo(&left, &all) == cudaSuccess ? int64_t(left) : 0;
+}
+
+static int64_t used(const Backend *b) { return cuda_of(b)->used; }
+
+static void mark(Backend *b, int i)
+{
+    Cuda *c = cuda_of(b);
+    if (!c->mark[i]) note(b, cudaEventCreateWithFlags(&c->mark[i], cudaEventDefault), "reading the clock");
+    if (c->mark[i]) note(b, cudaEventRecord(c->mark[i], c->stream), "reading the clock");
+}
+
+static double between(Backend *b, int from, int to)
+{
+    float ms = 0;
+    const Cuda *c = cuda_of(b);
+    if (!c->mark[from] || !c->mark[to] || from == to || cudaEventElapsedTime(&ms, c->mark[from], c->mark[to]) != cudaSuccess) return 0;
+    return 1e-3 * double(ms);
+}
+
+static void copy(Backend *b, void *to, const void *from, size_t bytes)
+{
+    note(b, cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, cuda_of(b)->stream), "copying");
+}
+
 static int text(const Backend *b, char *to, size_t size)
 {
     const Cuda *c = cuda_of(b);
@@ -295,6 +330,7 @@ const Device cuda_device = {
     .name = "cuda", .on_host = 0, .fast_bf16 = 1, .count = fts_cuda::count, .open = fts_cuda::open, .close = fts_cuda::close, .sync = fts_cuda::sync,
     .alloc = fts_cuda::alloc, .free = fts_cuda::release, .upload = fts_cuda::upload, .download = fts_cuda::download, .input = fts_cuda::input,
     .cache_bytes = fts_cuda::cache_bytes, .scratch_bytes = fts_cuda::scratch_bytes, .input_bytes = fts_cuda::input_bytes, .reserve = fts_cuda::reserve,
-    .memory = fts_cuda::memory, .text = fts_cuda::text,
+    .memory = fts_cuda::memory, .unused = fts_cuda::unused, .used = fts_cuda::used, .marks = fts_cuda::MARKS, .mark = fts_cuda::mark, .between = fts_cuda::between,
+    .copy = fts_cuda::copy, .text = fts_cuda::text,
 };
 }

@@ -28,7 +28,7 @@ struct Tables { const float *points; const Seg *seg; const int *chunk, *seg_of; 
 
 /* Page-locked memory that is filled and sent again and again, without waiting for anything but its own last transfer. */
 struct Stage { char *host, *device; size_t size; cudaEvent_t sent; Tables tables; };
-enum { INPUTS = 3, SMALL = 8 };                  /* copies of inputs alive at once; small things on their way */
+enum { INPUTS = 3, SMALL = 8, MARKS = 8192 };    /* copies of inputs alive at once; small things on their way; readings of the clock */
 
 struct Cuda {
     int number;
@@ -37,6 +37,8 @@ struct Cuda {
     cudaError_t error; const char *where;        /* the first one, kept for backend_sync() */
     Stage input[INPUTS], small[SMALL];
     int next_input, next_small;
+    int64_t used;                                /* bytes of device memory that are allocated here */
+    cudaEvent_t mark[MARKS];                     /* made when first used */
     Lt *lt;                                      /* cuBLASLt; NULL: all products are our own */
     Dnn *dnn;                                    /* cuDNN, in bf16 runs; NULL: all attention is our own */
 };
