@@ -43,6 +43,83 @@ TEST(cuda_memory_is_zeroed_and_sent_both_ways)
     backend_close(b);
 }
 
+/* Products by a library read copies of weights in bf16, made anew after an upload and after a step. */
+typedef struct Kept { Backend *b; float *p; Flat f; bf16 *x, *y; } Kept;
+enum { IN = 16, OUT = 5, BEFORE = 32, WEIGHTS = BEFORE + IN * OUT };
+
+static void kept_product(const Kept *k, float *y)
+{
+    static const Seg seg[] = {{.ntok = 1, .npt = 1}};
+    static const int chunk[] = {0, 1};
+    bf16 got[OUT];
+    Input in = {.seg = seg, .chunk = chunk, .nseg = 1, .nchunk = 1, .ntok = 1, .longest = 1, .P = 1, .S = 1};
+    Weight w = {.w = k->p + BEFORE, .groups = 1, .out = OUT, .in = IN};
+    k->b->ops.linear(k->b, (Mat){k->y, 1, OUT, OUT, BF16}, (Mat){k->x, 1, IN, IN, BF16}, &w, (Vec){0}, SET, &in);
+    backend_download(k->b, got, k->y, sizeof got);
+    for (int i = 0; i < OUT; i++) y[i] = bf16_to_f32(got[i]);
+}
+
+static int kept_open(Kept *k, Err *e)
+{
+    float w[WEIGHTS];
+    bf16 x[IN];
+    void **part[] = {(void **)&k->f.p, (void **)&k->f.g, (void **)&k->f.m, (void **)&k->f.v, (void **)&k->x, (void **)&k->y};
+    for (int i = 0; i < WEIGHTS; i++) w[i] = (float)i;
+    for (int i = 0; i < IN; i++) x[i] = f32_to_bf16(i == 3 ? 1 : 0);
+    for (int i = 0; i < 6; i++)
+        if (backend_alloc(k->b, sizeof w, part[i], "a test", e)) return -1;
+    k->p = k->f.p;
+    k->f.n = WEIGHTS;
+    backend_upload(k->b, k->p, w, sizeof w);
+    backend_upload(k->b, k->f.g, w, sizeof w);
+    backend_upload(k->b, k->x, x, sizeof x);
+    return backend_reserve(k->b, &(Dims){.tokens = 1, .chunks = 1, .longest = 1, .D = IN, .H = 1, .Hk = 1, .d = IN, .F = OUT, .P = 1, .S = 1, .O = OUT}, e);
+}
+
+static void kept_close(Kept *k)
+{
+    void *part[] = {k->f.p, k->f.g, k->f.m, k->f.v, k->x, k->y};
+    for (int i = 0; i < 6; i++) backend_free(k->b, part[i], WEIGHTS * sizeof(float));
+    backend_close(k->b);
+}
+
+TEST(cuda_copies_of_weights_follow_them)
+{
+    static const Range where[] = {{0, BEFORE - 7}, {BEFORE, IN * OUT}};
+    const float more[] = {1000, 2000, 3000, 4000};
+    Err e;
+    float y[OUT], z[OUT];
+    StepSum sum = {.norm2 = 1}, *s;
+    Kept k = {0};
+    setenv("FTS_CUBLAS", "yes", 1);
+    k.b = open_device(BF16);
+    unsetenv("FTS_CUBLAS");
+    if (!k.b) return;
+    OK(kept_open(&k, &e));
+    OK(backend_copies(k.b, k.p, where, 2, &e));
+    CHECK(backend_copies_bytes(k.b, 48) == 96);
+    kept_product(&k, y);
+    for (int i = 0; i < OUT; i++) CHECK(y[i] == bf16_round((float)(BEFORE + i * IN + 3)));
+    if (!test_device_is_real()) {                /* behind its back: it does not look again */
+        k.p[BEFORE + 3] = 7;
+        kept_product(&k, z);
+        CHECK(!memcmp(y, z, sizeof y));
+    }
+    backend_upload(k.b, k.p + BEFORE, more, sizeof more);
+    kept_product(&k, z);
+    CHECK(z[0] == bf16_round(4000) && z[1] == y[1]);
+    OK(backend_alloc(k.b, sizeof sum, (void **)&s, "a test", &e));
+    backend_upload(k.b, s, &sum, sizeof sum);
+    k.b->ops.adamw(k.b, s, &k.f, where, 2, &(AdamW){.lr = 100, .beta1 = 0.9f, .beta2 = 0.99f, .eps = 1e-8f, .step = 1});
+    kept_product(&k, z);
+    CHECK(fabsf(z[0] - 3900) <= 16 && fabsf(z[1] - (y[1] - 100)) <= 0.5f);
+    OK(backend_copies(k.b, k.p, NULL, 0, &e));
+    kept_product(&k, y);
+    CHECK(!memcmp(y, z, sizeof y));
+    backend_free(k.b, s, sizeof sum);
+    kept_close(&k);
+}
+
 TEST(cuda_counts_the_memory_it_holds)
 {
     Err e;

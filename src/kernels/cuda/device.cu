@@ -81,6 +81,8 @@ static int open(Backend *b, int number, Err *e)
     return 0;
 }
 
+static void copies_free(Backend *b);
+
 static void stage_free(Cuda *c, Stage *s)
 {
     if (!s->size) return;
@@ -95,6 +97,7 @@ static void close(Backend *b)
 {
     Cuda *c = cuda_of(b);
     (void)cudaStreamSynchronize(c->stream);
+    copies_free(b);
     for (Stage &s : c->input) stage_free(c, &s);
     for (Stage &s : c->small) stage_free(c, &s);
     for (cudaEvent_t m : c->mark)
@@ -138,9 +141,53 @@ static void release(Backend *b, void *p, size_t bytes)
     (void)cudaFree(p);
 }
 
+void weights_changed(Backend *b, const void *p)
+{
+    Copies *c = &cuda_of(b)->copies;
+    if (p >= c->from && p < c->from + c->end) c->stale = 1;
+}
+
 static void upload(Backend *b, void *device, const void *host, size_t bytes)
 {
+    weights_changed(b, device);
     if (bytes) note(b, cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, cuda_of(b)->stream), "sending to the device");
+}
+
+static void copies_free(Backend *b)
+{
+    Copies *c = &cuda_of(b)->copies;
+    release(b, c->to, c->all * sizeof *c->to);
+    release(b, c->device, size_t(c->n) * sizeof *c->device);
+    free(c->host);
+    *c = Copies{};
+}
+
+static size_t copies_bytes(const Backend *b, size_t n) { return b->dtype == BF16 && cuda_of(b)->lt ? n * sizeof(bfloat) : 0; }
+
+/* Each copy begins at a multiple of 16 numbers. */
+static int copies(Backend *b, const float *p, const Range *r, int n, Err *e)
+{
+    Copies *c = &cuda_of(b)->copies;
+    if (n || c->from == p) copies_free(b);
+    if (!n || !copies_bytes(b, 1)) return 0;
+    *c = Copies{};
+    c->host = static_cast<Copied *>(calloc(size_t(n), sizeof *c->host));
+    if (!c->host) return err_nomem(e, size_t(n) * sizeof *c->host, "the list of matrices");
+    for (int i = 0; i < n; i++) {
+        c->host[i] = Copied{r[i].at, c->all, r[i].n};
+        c->all += (r[i].n + 15) / 16 * 16;
+    }
+    void *to = nullptr, *list = nullptr;
+    c->n = n;
+    if (alloc(b, c->all * sizeof *c->to, &to, "copies of weights", e)) { copies_free(b); return -1; }
+    c->to = static_cast<bfloat *>(to);
+    if (alloc(b, size_t(n) * sizeof *c->device, &list, "copies of weights", e)) { copies_free(b); return -1; }
+    c->device = static_cast<Copied *>(list);
+    upload(b, c->device, c->host, size_t(n) * sizeof *c->host);
+    c->from = p;
+    c->end = r[n - 1].at + r[n - 1].n;
+    c->stale = 1;
+    return 0;
 }
 
 static void download(Backend *b, void *host, const void *device, size_t bytes)
@@ -330,7 +377,7 @@ const Device cuda_device = {
     .name = "cuda", .on_host = 0, .fast_bf16 = 1, .count = fts_cuda::count, .open = fts_cuda::open, .close = fts_cuda::close, .sync = fts_cuda::sync,
     .alloc = fts_cuda::alloc, .free = fts_cuda::release, .upload = fts_cuda::upload, .download = fts_cuda::download, .input = fts_cuda::input,
     .cache_bytes = fts_cuda::cache_bytes, .scratch_bytes = fts_cuda::scratch_bytes, .input_bytes = fts_cuda::input_bytes, .reserve = fts_cuda::reserve,
-    .memory = fts_cuda::memory, .unused = fts_cuda::unused, .used = fts_cuda::used, .marks = fts_cuda::MARKS, .mark = fts_cuda::mark, .between = fts_cuda::between,
-    .copy = fts_cuda::copy, .text = fts_cuda::text,
+    .memory = fts_cuda::memory, .unused = fts_cuda::unused, .used = fts_cuda::used, .copies_bytes = fts_cuda::copies_bytes, .copies = fts_cuda::copies,
+    .marks = fts_cuda::MARKS, .mark = fts_cuda::mark, .between = fts_cuda::between, .copy = fts_cuda::copy, .text = fts_cuda::text,
 };
 }
