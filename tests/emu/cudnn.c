@@ -17,7 +17,7 @@ int emu_dnn_missing;                     /* set by a test: the library is not th
 
 static size_t size_of(cudnnBackendAttributeType_t type)
 {
-    static const size_t size[EMU_TYPES] = {8, 4, 1, 8, 1, 8, 8, 4, 4, 4, 4};
+    static const size_t size[EMU_TYPES] = {8, 4, 1, 8, 1, 8, 8, 4, 4, 4, 4, 8};
     return size[type];
 }
 

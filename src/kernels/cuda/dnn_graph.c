@@ -159,13 +159,16 @@ static void reduce(DnnGraph *g, cudnnReduceTensorOp_t mode, const Tensor *x, con
     if (!g->bad) g->op[g->nop++] = op;
 }
 
-/* c = a b. Of each segment only so many rows, columns and terms are there as it has tokens: where `along` has the letter m, n or k. */
+/* c = a b. Of each segment only so many rows, columns and terms are there as it has tokens: where `along` has the letter m, n or k. With a 0
+ * the rest is that number, and not just anything. */
 static void multiply(DnnGraph *g, const Tensor *a, const Tensor *b, const Tensor *c, const char *along)
 {
     cudnnBackendDescriptor_t what = dnn_make(g, CUDNN_BACKEND_MATMUL_DESCRIPTOR), op = dnn_make(g, CUDNN_BACKEND_OPERATION_MATMUL_DESCRIPTOR);
     static const struct { char letter; cudnnBackendAttributeName_t name; } limits[] = {
         {'m', CUDNN_ATTR_OPERATION_MATMUL_GEMM_M_OVERRIDE_DESC}, {'n', CUDNN_ATTR_OPERATION_MATMUL_GEMM_N_OVERRIDE_DESC}, {'k', CUDNN_ATTR_OPERATION_MATMUL_GEMM_K_OVERRIDE_DESC}};
+    const double zero = 0;
     put_type(g, what, CUDNN_ATTR_MATMUL_COMP_TYPE, CUDNN_DATA_FLOAT);
+    if (strchr(along, '0')) dnn_put(g, what, CUDNN_ATTR_MATMUL_PADDING_VALUE, CUDNN_TYPE_DOUBLE, 1, &zero);
     dnn_finish(g, what);
     dnn_put(g, op, CUDNN_ATTR_OPERATION_MATMUL_DESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &what);
     put_tensor(g, op, CUDNN_ATTR_OPERATION_MATMUL_ADESC, a);
@@ -218,10 +221,10 @@ static Tensor causal(DnnGraph *g, const Tensor *s)
 }
 
 /* Scaled scores, those behind a segment's end masked. */
-static Tensor scaled(DnnGraph *g, const Tensor *q, const Tensor *k)
+static Tensor scaled(DnnGraph *g, const Tensor *q, const Tensor *k, const char *along)
 {
     Tensor scale = value(g, DNN_SCALE_ID), s = scores(g, CUDNN_DATA_FLOAT);
-    multiply(g, q, k, &s, "mn");
+    multiply(g, q, k, &s, along);
     s = scores_by(g, CUDNN_POINTWISE_MUL, &s, &scale, CUDNN_DATA_FLOAT);
     return inside(g, &s);
 }
@@ -229,7 +232,7 @@ static Tensor scaled(DnnGraph *g, const Tensor *q, const Tensor *k)
 static void forward(DnnGraph *g)
 {
     Tensor q = part(g, DNN_Q, 0), k = part(g, DNN_K, 1), v = part(g, DNN_V, 0), o = part(g, DNN_O, 0), lse = part(g, DNN_LSE, 0);
-    Tensor s = scaled(g, &q, &k), high = rows(g), sum = rows(g), log_sum = rows(g);
+    Tensor s = scaled(g, &q, &k, "mn0"), high = rows(g), sum = rows(g), log_sum = rows(g);
     s = causal(g, &s);
     reduce(g, CUDNN_REDUCE_TENSOR_MAX, &s, &high);
     s = scores_by(g, CUDNN_POINTWISE_SUB, &s, &high, CUDNN_DATA_FLOAT);
@@ -255,7 +258,7 @@ static void backward(DnnGraph *g)
 {
     Tensor q = part(g, DNN_Q, 0), k = part(g, DNN_K, 1), v = part(g, DNN_V, 1), o = part(g, DNN_O, 0), d_o = part(g, DNN_DO, 0), lse = part(g, DNN_LSE, 0);
     Tensor dq = part(g, DNN_DQ, 0), dk = part(g, DNN_DK, 0), dv = part(g, DNN_DV, 0), delta = delta_of(g, &d_o, &o), scale = value(g, DNN_SCALE_ID);
-    Tensor p = scaled(g, &q, &k);
+    Tensor p = scaled(g, &q, &k, "mn");
     p = scores_by(g, CUDNN_POINTWISE_SUB, &p, &lse, CUDNN_DATA_FLOAT);
     p = causal(g, &p);
     p = scores_by(g, CUDNN_POINTWISE_EXP, &p, NULL, CUDNN_DATA_FLOAT);
