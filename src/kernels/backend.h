@@ -100,7 +100,7 @@ typedef struct Ops {
 } Ops;
 
 /* The largest sizes a backend will see: what its scratch memory is made for. */
-typedef struct Dims { int tokens, chunks, longest, D, H, Hk, d, E, K, F, Fe, P, S, O, routers; } Dims;
+typedef struct Dims { int tokens, chunks, longest, D, H, Hk, d, E, K, F, Fe, P, S, O, routers, forecast; } Dims;     /* forecast: 1: attention by way of a cache alone */
 
 /* A kind of device: one row per kind, in backend.c. */
 typedef struct Device {

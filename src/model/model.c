@@ -190,6 +190,7 @@ int model_reserve(Model *m, int tokens, int chunks, int longest, Recompute r, Er
 {
     Carve size = {0}, place = {0};
     Dims d = model_dims(&m->c, tokens, chunks, longest);
+    d.forecast = r == FORWARD_ONLY;
     backend_free(m->b, m->act_memory, m->act_bytes);
     m->act_memory = NULL;
     acts_place(m, &size, tokens, chunks, r);

@@ -100,7 +100,7 @@ static int takes(const Backend *b, int H, int Hk, int d) { return b->dtype == BF
 /* As if all segments were full; with more of them, dP of a micro-batch may not fit, and our own kernels take it. */
 size_t library_attention_scratch(const Backend *b, const Dims *d)
 {
-    if (!takes(b, d->H, d->Hk, d->d) || !d->tokens) return 0;
+    if (!takes(b, d->H, d->Hk, d->d) || !d->tokens || d->forecast) return 0;
     int most = segments(d->tokens), full = segments((d->tokens + d->longest - 1) / d->longest);
     size_t forward = room_of(most, length(d->longest), d->H, 0), backward = d->longest <= LONGEST_BACKWARD ? room_of(full, length(d->longest), d->H, 1) : 0;
     Carve k = {nullptr, 0};
