@@ -65,7 +65,7 @@ CLIOBJ  := $(patsubst %.c,$(BUILD)/%.o,$(filter src/cli/%,$(SRC)))
 # A device of the tests needs the kernels.
 TESTOBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(if $(filter kernels,$(ROOMS)),,tests/device.c),$(wildcard tests/*.c)) $(if $(CUDA),tests/gpu/managed.c) $(foreach r,$(ROOMS),$(wildcard tests/$(r)/*.c)))
 BENCHOBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/cpu/*.c))
-EMUOBJ  := $(if $(filter yes,$(EMU)),$(if $(filter kernels,$(ROOMS)),$(patsubst src/kernels/cuda/%.cu,$(BUILD)/emu/%.o,$(wildcard src/kernels/cuda/*.cu)) $(BUILD)/emu/emu.o))
+EMUOBJ  := $(if $(filter yes,$(EMU)),$(if $(filter kernels,$(ROOMS)),$(patsubst src/kernels/cuda/%.cu,$(BUILD)/emu/%.o,$(wildcard src/kernels/cuda/*.cu)) $(addprefix $(BUILD)/emu/,emu.o cudnn.o dnn.o dnn_graph.o)))
 OBJ     := $(LIBOBJ) $(CLIOBJ) $(TESTOBJ) $(EMUOBJ)
 # Tests make allocations and writes fail on purpose by standing in front of these.
 WRAP    := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=write -Wl,--wrap=fsync
@@ -86,7 +86,7 @@ $(BUILD)/tests.exe: $(TESTOBJ) $(LIBOBJ) $(EMUOBJ)
 
 # The examples of the documentation are programs that must go on working.
 EXAMPLES := $(BUILD)/docs/reader.exe $(BUILD)/docs/forecast.exe
-test: $(BUILD)/tests.exe $(EXAMPLES) $(if $(filter cli,$(ROOMS)),$(BUILD)/foundationts $(BUILD)/libfoundationts.so $(BUILD)/bench/cpu.exe) check
+test: $(BUILD)/tests.exe $(EXAMPLES) $(if $(filter cli,$(ROOMS)),$(BUILD)/foundationts $(BUILD)/libfoundationts.so $(BUILD)/bench/cpu.exe) $(PLANS) check
 	FTS_PROGRAM=$(BUILD)/foundationts $(BUILD)/tests.exe $(ONLY)
 run-tests: $(BUILD)/tests.exe
 	$(BUILD)/tests.exe $(ONLY)
@@ -110,7 +110,7 @@ $(BUILD)/cairo: always
 ifdef CUDA
 $(BUILD)/tests/gpu/managed.o: CFLAGS += -isystem $(CUDA_HOME)/include
 $(BUILD)/src/kernels/backend.o: CFLAGS += -DFTS_CUDA
-$(BUILD)/src/kernels/cuda/lt.o: CFLAGS += -isystem $(CUDA_HOME)/include
+$(BUILD)/src/kernels/cuda/lt.o $(BUILD)/src/kernels/cuda/dnn.o $(BUILD)/src/kernels/cuda/dnn_graph.o: CFLAGS += -isystem $(CUDA_HOME)/include
 # What the assembler says of registers and spills stays beside the object; tools/check_kernels.sh compares it with the list.
 $(CUOBJ): $(BUILD)/%.o: %.cu
 	@mkdir -p $(@D)
@@ -122,6 +122,12 @@ $(BUILD)/tests/kernels/wide_ops.o $(BUILD)/tests/kernels/amx_emulated.o: CFLAGS 
 $(BUILD)/emu/emu.o: tests/emu/emu.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(EMUFLAGS) -c $< -o $@
+$(BUILD)/emu/cudnn.o: tests/emu/cudnn.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -include tests/emu/names.h -Itests/emu -c $< -o $@
+$(BUILD)/emu/dnn.o $(BUILD)/emu/dnn_graph.o: $(BUILD)/emu/%.o: src/kernels/cuda/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -include tests/emu/names.h -Itests/emu -c $< -o $@
 $(BUILD)/emu/%.o: src/kernels/cuda/%.cu
 	@mkdir -p $(@D)
 	$(CXX) -x c++ $(EMUFLAGS) -c $< -o $@
@@ -129,8 +135,15 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c $< -o $@
 
+# cuDNN makes its plans for a device that is only described, with a driver that does nothing.
+PLANS   := $(if $(CUDA),$(BUILD)/tests/gpu/plans.exe $(BUILD)/tests/gpu/libcuda.so.1)
+$(BUILD)/tests/gpu/plans.exe: $(BUILD)/tests/gpu/plans.o $(BUILD)/libfoundationts.a
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+$(BUILD)/tests/gpu/libcuda.so.1: $(BUILD)/tests/gpu/driver.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared $^ -ldl -o $@
+
 # Everything that a test run needs, so that it can be built in parallel before the tests run one after the other.
-build-tests: $(BUILD)/tests.exe $(EXAMPLES) $(BUILD)/foundationts $(BUILD)/libfoundationts.so $(BUILD)/bench/cpu.exe
+build-tests: $(BUILD)/tests.exe $(EXAMPLES) $(BUILD)/foundationts $(BUILD)/libfoundationts.so $(BUILD)/bench/cpu.exe $(PLANS)
 $(EXAMPLES): %.exe: %.o $(BUILD)/libfoundationts.a
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 $(BUILD)/bench/data.exe: $(BUILD)/bench/data.o $(LIBOBJ)

@@ -6,7 +6,7 @@
 
 CONFIG: a folder with config.json, and model.safetensors (F32) or none: random weights. DATA: a folder that `data synth` wrote, or several below it.
 SETTING: threads=N, bf16 (autocast, else fp32), compile (the parts that are not a plain product), longest (windows are padded to the longest
-one of their batch, else to POINTS). Needs torch and numpy."""
+one of their batch, else to POINTS), device=cuda (else the CPU). Needs torch and numpy."""
 import glob
 import json
 import os
@@ -68,7 +68,7 @@ def combine(h, y, weight, shared, share):
 
 def huber(pred, target, left):
     """Sum of the element losses of each horizon over the number of its targets; left: points that follow a token, negative for none."""
-    loss, step = 0, torch.arange(HORIZONS[-1])
+    loss, step = 0, torch.arange(HORIZONS[-1], device=pred.device)
     for h, p in zip(HORIZONS, pred.split(HORIZONS, -1)):
         valid = step[:h] < left[..., None]
         loss = loss + (F.huber_loss(p.float(), target[..., :h], reduction="none", delta=DELTA) * valid).sum() / valid.sum().clamp(min=1)
@@ -99,6 +99,7 @@ class Trained(Model):
         super().__init__(folder, None if os.path.exists(folder + "/model.safetensors") else initial(config))
         self.K, self.E, self.L = config["num_experts_per_tok"], config["num_experts"], config["num_hidden_layers"]
         self.P, self.S = config.get("patch_len", 1), config.get("patch_stride", 1)
+        self.p = {k: x.to(self.cos.device) for k, x in self.p.items()}
         self.type = torch.bfloat16 if "bf16" in settings else torch.float32
         self.cos, self.sin = self.cos.to(self.type), self.sin.to(self.type)
         self.p["heads"] = torch.cat([self.p.pop("lm_heads.%d.out_layer.weight" % i) for i in range(len(HORIZONS))])
@@ -118,7 +119,7 @@ class Trained(Model):
         expert = expert.flatten()
         order = expert.argsort(stable=True)
         back = torch.empty_like(order)
-        back[order] = torch.arange(len(order))
+        back[order] = torch.arange(len(order), device=order.device)
         rows = Permute.apply(x[:, None].expand(-1, self.K, -1).reshape(-1, x.shape[1]), order, back)
         parts = rows.split(expert.bincount(minlength=self.E).tolist())
         return Permute.apply(torch.cat([self.ffn1(r, *self.weights(at + ".experts.%d" % e)) for e, r in enumerate(parts)]), back, order)
@@ -126,7 +127,7 @@ class Trained(Model):
     def mixture(self, h, layer, real):
         at = "model.layers.%d.ffn_layer" % layer
         x = self.norm1(h, self.p["model.layers.%d.post_attention_layernorm.weight" % layer]).flatten(0, 1).to(self.type)
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(x.device.type, enabled=False):
             prob = F.linear(x.float(), self.p[at + ".gate.weight"]).softmax(-1)
             share = F.linear(x.float(), self.p[at + ".shared_expert_gate.weight"])
         weight, expert = prob.topk(self.K, -1)
@@ -139,7 +140,7 @@ class Trained(Model):
     def loss(self, points, length):
         """points (B, W), length (B): of which so many are there."""
         p, T = self.p, 1 + (points.shape[1] - 1 - self.P) // self.S
-        left = length[:, None] - (torch.arange(T) * self.S + self.P)       # points that follow token t; none: the token is padding
+        left = length[:, None] - (torch.arange(T, device=length.device) * self.S + self.P)       # points that follow token t; none: the token is padding
         real = (left > 0).flatten()
         h = self.embed(points.unfold(1, self.P, self.S)[:, :T], p["model.embed_layer.gate_layer.weight"], p["model.embed_layer.emb_layer.weight"]).float()
         aux = 0
@@ -154,7 +155,7 @@ class Trained(Model):
 
     def step(self, points, length):
         self.optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.type is torch.bfloat16):
+        with torch.autocast(points.device.type, dtype=torch.bfloat16, enabled=self.type is torch.bfloat16):
             loss, tokens = self.loss(points, length)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.p.values(), 1.0)
@@ -185,12 +186,16 @@ def batch(chosen, width):
 def run(folder, data, size, points, steps, *settings):
     torch.set_num_threads(next((int(s[8:]) for s in settings if s.startswith("threads=")), os.cpu_count()))
     torch.manual_seed(1)
-    model, all_windows, rng = Trained(folder, settings), windows(data, points), np.random.default_rng(1)
+    device = next((s[7:] for s in settings if s.startswith("device=")), "cpu")
+    with torch.device(device):
+        model = Trained(folder, settings)
+    all_windows, rng = windows(data, points), np.random.default_rng(1)
+    print("parameters=%d" % sum(x.numel() for x in model.p.values()), flush=True)
     for step in range(steps):
         chosen = [all_windows[i] for i in rng.choice(len(all_windows), size, len(all_windows) < size)]
         began = time.time()
         x, length = batch(chosen, max(map(len, chosen)) if "longest" in settings else points + 1)
-        loss, tokens = model.step(x, length)
+        loss, tokens = model.step(x.to(device), length.to(device))
         spent = time.time() - began
         print("step=%d loss=%.4f toks/s=%.0f points/s=%.0f step_ms=%.1f" % (step + 1, loss, tokens / spent, int(length.sum()) / spent, 1e3 * spent), flush=True)
 

@@ -100,7 +100,7 @@ typedef struct Ops {
 } Ops;
 
 /* The largest sizes a backend will see: what its scratch memory is made for. */
-typedef struct Dims { int tokens, chunks, longest, D, H, Hk, d, E, K, F, Fe, P, S, O, routers; } Dims;
+typedef struct Dims { int tokens, chunks, longest, D, H, Hk, d, E, K, F, Fe, P, S, O, routers, forecast; } Dims;     /* forecast: 1: attention by way of a cache alone */
 
 /* A kind of device: one row per kind, in backend.c. */
 typedef struct Device {
@@ -122,6 +122,14 @@ typedef struct Device {
     size_t (*input_bytes)(const Dims *d);                         /* of the copies that input() makes */
     int    (*reserve)(Backend *b, const Dims *d, Err *e);         /* what input() needs */
     int64_t (*memory)(const Backend *b);                          /* bytes that it or the machine has */
+    int64_t (*unused)(const Backend *b);                          /* those that nobody holds now */
+    int64_t (*used)(const Backend *b);                            /* those that this process holds */
+    size_t (*copies_bytes)(const Backend *b, size_t n);           /* of copies of so many weights; NULL: it makes none */
+    int    (*copies)(Backend *b, const float *p, const Range *r, int n, Err *e);   /* see backend_copies() */
+    int    marks;                                                 /* readings of its own clock that it can hold; 0: ops are done when they return */
+    void   (*mark)(Backend *b, int i);                            /* enqueues the reading of that clock, i < marks */
+    double (*between)(Backend *b, int from, int to);              /* seconds between two readings, after sync() */
+    void   (*copy)(Backend *b, void *to, const void *from, size_t bytes);      /* within its memory; NULL: it is the machine's */
     int    (*text)(const Backend *b, char *text, size_t size);
 } Device;
 
@@ -159,6 +167,12 @@ size_t backend_scratch_bytes(const Backend *b, const Dims *d);          /* the m
 size_t backend_input_bytes(const Backend *b, const Dims *d);            /* device memory of the copies that backend_input() makes */
 int  backend_reserve(Backend *b, const Dims *d, Err *e);                /* once, before the first op of that size */
 int64_t backend_memory(const Backend *b);                               /* bytes: of the device, or what machine and cgroup allow */
+int64_t backend_unused(const Backend *b);                               /* of them, those that nobody holds now */
+int64_t backend_used(const Backend *b);                                 /* of them, those that this process holds */
+/* Matrices among the weights at p, (n) ranges apart from each other: who multiplies in another type may keep copies of them, and makes them anew after an
+ * upload to p or a step of adamw. n 0: those of p are freed, fine if there are none. */
+int  backend_copies(Backend *b, const float *p, const Range *r, int n, Err *e);
+size_t backend_copies_bytes(const Backend *b, size_t n);                /* n: numbers in the ranges, each rounded up to a multiple of 16 */
 int  backend_text(const Backend *b, char *text, size_t size);           /* "cpu (avx2)": length as snprintf. NULL: of the CPU */
 
 extern const Device cpu_device;

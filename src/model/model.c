@@ -66,6 +66,23 @@ static int flat_open(Model *m, int training, Err *e)
     return 0;
 }
 
+/* The dense ranges; there are at most as many as tensors. Owned by who asks; NULL: no memory. */
+static Range *dense_of(const Plan *p, int *n)
+{
+    Range *r = calloc((size_t)p->n, sizeof *r);
+    *n = r ? plan_dense(p, r, p->n) : 0;
+    return r;
+}
+
+static int copies_open(Model *m, Err *e)
+{
+    int n;
+    Range *r = dense_of(&m->plan, &n);
+    int bad = r ? backend_copies(m->b, m->flat.p, r, n, e) : err_nomem(e, (size_t)m->plan.n * sizeof *r, "the list of matrices");
+    free(r);
+    return bad;
+}
+
 static int meter_open(Meter *t, const Model *m, Err *e)
 {
     size_t M = (size_t)config_routers(&m->c), E = (size_t)m->c.E, head = (sizeof(StepSum) + 63) / 64 * 64;
@@ -110,7 +127,7 @@ int model_open(Model **out, const ModelConfig *c, Backend *b, int training, Err 
     if (!m) return err_nomem(e, sizeof *m, "the model");
     m->c = *c;
     m->b = b;
-    if (skeleton_open(m, e) || decay_open(m, e) || flat_open(m, training, e) || meter_open(&m->train, m, e) || meter_open(&m->eval, m, e)) {
+    if (skeleton_open(m, e) || decay_open(m, e) || flat_open(m, training, e) || copies_open(m, e) || meter_open(&m->train, m, e) || meter_open(&m->eval, m, e)) {
         model_close(m);
         return -1;
     }
@@ -121,9 +138,11 @@ int model_open(Model **out, const ModelConfig *c, Backend *b, int training, Err 
 
 void model_close(Model *m)
 {
+    Err e;
     if (!m) return;
     size_t bytes = m->flat.n * sizeof(float);
     float *part[] = {m->flat.p, m->flat.g, m->flat.m, m->flat.v};
+    (void)backend_copies(m->b, m->flat.p, NULL, 0, &e);
     for (int i = 0; i < 4; i++) backend_free(m->b, part[i], bytes);
     backend_free(m->b, m->act_memory, m->act_bytes);
     meter_close(&m->train, m->b);
@@ -171,6 +190,7 @@ int model_reserve(Model *m, int tokens, int chunks, int longest, Recompute r, Er
 {
     Carve size = {0}, place = {0};
     Dims d = model_dims(&m->c, tokens, chunks, longest);
+    d.forecast = r == FORWARD_ONLY;
     backend_free(m->b, m->act_memory, m->act_bytes);
     m->act_memory = NULL;
     acts_place(m, &size, tokens, chunks, r);
@@ -181,6 +201,16 @@ int model_reserve(Model *m, int tokens, int chunks, int longest, Recompute r, Er
     m->cap_tokens = tokens;
     m->cap_chunks = chunks;
     return backend_reserve(m->b, &d, e);
+}
+
+static size_t dense_floats(const Plan *p)
+{
+    int n;
+    size_t sum = 0;
+    Range *r = dense_of(p, &n);
+    for (int i = 0; i < n; i++) sum += (r[i].n + 15) / 16 * 16;
+    free(r);
+    return sum;
 }
 
 /* Every buffer is linear in tokens and 64 of anything fill whole lines, so 64 tokens tell the bytes of one exactly. */
@@ -194,7 +224,8 @@ int model_memory(ModelMemory *mm, const ModelConfig *c, Dtype type, int training
     if (!bad) {
         acts_place(&m, &size, 64, 0, r);
         size_t flat = m.plan.floats * sizeof(float);
-        *mm = (ModelMemory){.params = flat, .grads = training ? flat : 0, .moments = training ? 2 * flat : 0, .kept = size.kept / 64, .once = size.once / 64};
+        *mm = (ModelMemory){.params = flat, .grads = training ? flat : 0, .moments = training ? 2 * flat : 0, .kept = size.kept / 64, .once = size.once / 64,
+                            .dense = dense_floats(&m.plan)};
     }
     skeleton_close(&m);
     return bad;

@@ -51,11 +51,17 @@ static int64_t reserve(void)
     return sixteenth < RESERVE_LEAST ? RESERVE_LEAST : sixteenth > RESERVE_MOST ? RESERVE_MOST : sixteenth;
 }
 
-static int64_t usable(int64_t limit)
+/* Of the device that computes. One that is not open cannot be asked, unless it is the machine itself. */
+static int64_t usable(const Attempt *t)
 {
-    int64_t free = machine_free_memory() + machine_own_memory() - reserve();
-    return free < limit ? (free > 0 ? free : 1) : limit;
+    const Probe *p = t->p;
+    const Backend *b = t->r.b;
+    if (!b && !p->device->on_host) return p->usable;
+    int64_t free = p->device->unused(b) + p->device->used(b) - (p->device->on_host ? reserve() : 0);
+    return free < p->limit ? (free > 0 ? free : 1) : p->limit;
 }
+
+int64_t attempt_memory(const Attempt *t) { return backend_used(t->r.b); }
 
 /* A run of one window a step, which writes nothing. */
 static void prepare(Attempt *t, Probe *p, Candidate *c)
@@ -77,14 +83,15 @@ int attempt_plan(Attempt *t, Probe *p, Candidate *c, Err *e)
     t->spec.min_points = 0;
     t->quiet = c != probe_strictest(p);
     if (run_plan(&t->r, &t->spec, e)) return -1;
+    p->device = t->r.b->device;
     p->limit = t->r.memory.limit;
-    p->usable = usable(p->limit);
+    p->usable = usable(t);
     return 0;
 }
 
 void attempt_limit(Attempt *t)
 {
-    int64_t now = usable(t->p->limit);
+    int64_t now = usable(t);
     if (now < t->p->usable) t->p->usable = now;
     t->device.memory_limit = t->p->usable;
 }

@@ -18,6 +18,7 @@ typedef struct Attempt {
 int  attempt_plan(Attempt *t, Probe *p, Candidate *c, Err *e);       /* data, device and a plan within all of the limit */
 int  attempt_open(Attempt *t, Probe *p, Candidate *c, Err *e);       /* the same within what is free now, ready for the first step */
 void attempt_limit(Attempt *t);                                  /* what is planned from now on fits what is free now; others may have taken more */
+int64_t attempt_memory(const Attempt *t);                        /* bytes that an open one holds, of the memory that its device computes in */
 void attempt_close(Attempt *t);
 int  attempt_step(Attempt *t, const Batch *b, double *seconds, Err *e);
 

@@ -92,7 +92,7 @@ static int run_full(Attempt *t, const Batch *b, Speed *s, Err *e)
         if (attempt_step(t, b, &seconds[n], e)) return -1;
         tokens[n] = (double)(t->r.progress.tokens - before);
         points[n++] = (double)b->npoints;
-        int64_t own = machine_own_memory();
+        int64_t own = attempt_memory(t);
         if (own > s->peak) s->peak = own;
     }
     if (n) s->windows = b->windows;

@@ -55,7 +55,8 @@ typedef struct Probe {
     const ProbeSpec *spec;
     Candidate candidate[CANDIDATES_MAX];
     int       n;
-    int64_t   limit, usable;             /* bytes: that a run may take; of those, what is free now without its reserve */
+    const Device *device;                /* that computes, of all candidates */
+    int64_t   limit, usable;             /* bytes of it: that a run may take; of those, what is free now, on a CPU without a reserve */
     int64_t   window_points;             /* of the longest window */
     int64_t   min_points, windows;       /* points that a window needs; how many there are to train on */
     double    mean_points;               /* of a window, about */

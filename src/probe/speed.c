@@ -42,7 +42,7 @@ static int one_size(Attempt *t, Speed *s, Err *e)
         points[n] = (double)(t->r.progress.points - before.points);
         spent += seconds[n++];
     }
-    s->peak = machine_own_memory();
+    s->peak = attempt_memory(t);
     speed_from(s, seconds + 1, tokens + 1, points + 1, n - 1);      /* the first step finds the memory untouched and the data unread */
     return 0;
 }

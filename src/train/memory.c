@@ -50,7 +50,7 @@ static int64_t input_bytes(const Memory *m, const MemoryAsk *a, int tokens)
 static int64_t total_bytes(const Memory *m, const MemoryAsk *a, int64_t tokens, int64_t batch)
 {
     const ModelMemory *mm = &m->model;
-    return (int64_t)(mm->params + mm->grads + mm->moments) + (int64_t)(mm->kept + mm->once) * tokens
+    return (int64_t)(mm->params + mm->grads + mm->moments) + m->copies + (int64_t)(mm->kept + mm->once) * tokens
          + routing_bytes(a->c, feed_chunks((int)tokens)) + scratch_bytes(m, a, (int)tokens) + input_bytes(m, a, (int)tokens)
          + (m->on_host ? loaders(a, batch) + m->data : 0) + m->libraries;
 }
@@ -101,6 +101,7 @@ int memory_plan(Memory *m, const MemoryAsk *a, Err *e)
     *m = (Memory){.limit = a->limit, .data = a->data_bytes, .on_host = a->b->device->on_host};
     m->libraries = m->on_host ? LIBRARIES : DEVICE_LIBRARIES;
     if (model_memory(&m->model, a->c, a->b->dtype, 1, a->recompute, e)) return -1;
+    m->copies = (int64_t)backend_copies_bytes(a->b, m->model.dense);
     m->window_tokens = (int)feed_window_tokens(a->c, a->window_points);
     m->longest = (int)config_tokens(a->c, a->window_points);
     choose_tokens(m, a);
@@ -125,6 +126,7 @@ void memory_print(const Memory *m, const Events *to)
 {
     event_say(to, FTS_EVENT_ANSWER, "%-36s %20s %7s", "memory", "bytes", "share");
     row(m, to, "parameters", (int64_t)m->model.params);
+    if (m->copies) row(m, to, "copies of them in bf16", m->copies);
     row(m, to, "gradients", (int64_t)m->model.grads);
     row(m, to, "optimizer moments", (int64_t)m->model.moments);
     row(m, to, "activations kept for backward", (int64_t)m->model.kept * m->tokens + m->routing);

@@ -24,7 +24,7 @@ typedef struct MemoryAsk {
 
 typedef struct Memory {
     ModelMemory model;                   /* bytes; kept and once are for one token */
-    int64_t limit, routing, scratch, inputs, loaders, data, libraries, total;
+    int64_t limit, copies, routing, scratch, inputs, loaders, data, libraries, total;
     int     on_host;                     /* the device's memory is the machine's: loaders and data count, too */
     int     tokens, chunks, longest;     /* of a micro-batch: at most */
     int     fits;                        /* 0: `tokens` is the least that would work, and total is above the limit */

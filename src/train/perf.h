@@ -23,7 +23,7 @@ double perf_next(const Perf *p);                               /* seconds that a
 
 /* Times one large product of such numbers on a backend of its own. FLOP/s in 1e12. side: of its three matrices. */
 int perf_measure(double *tflops, int *side, const char *device, Dtype type, int threads, Err *e);
-/* Times a copy of memory by all threads: bytes per second, read and written. */
-int perf_measure_copy(double *rate, Par *par, Err *e);
+/* Times a copy of the device's memory, on a CPU by all threads: bytes per second, read and written. */
+int perf_measure_copy(double *rate, Backend *b, Err *e);
 
 #endif

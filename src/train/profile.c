@@ -41,7 +41,7 @@ int profile_open(Profile *p, const TrainOpts *o, const ProfileAsk *a, Err *e)
     if (n < 1) return 0;
     if (o->profile_dir) snprintf(p->dir, sizeof p->dir, "%s", o->profile_dir);
     else if (path_join(p->dir, sizeof p->dir, o->checkpoint_dir, "profiler", e)) return -1;
-    if (perf_measure_copy(&p->copy, a->b->par, e) || spans_open(&p->spans, 1 + workers, spans_of(a->c, a->micro_batches, n), (int)(4 * (n + o->prefetch_factor)), e)) return -1;
+    if (perf_measure_copy(&p->copy, a->b, e) || spans_open(&p->spans, 1 + workers, spans_of(a->c, a->micro_batches, n), (int)(4 * (n + o->prefetch_factor)), e)) return -1;
     name_lanes(&p->spans);
     p->b = a->b;
     return 0;

@@ -8,6 +8,7 @@
 #define EMU_CUDA_RUNTIME_H
 
 #include <math.h>
+#include <time.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -67,9 +68,9 @@ static inline int __popc(unsigned x) { return __builtin_popcount(x); }
 /* The part of the runtime that is used. */
 typedef enum { cudaSuccess, cudaErrorMemoryAllocation = 2, cudaErrorNotSupported = 801 } cudaError_t;
 typedef struct CUstream_st *cudaStream_t;
-typedef struct CUevent_st *cudaEvent_t;
+typedef struct CUevent_st { timespec at; } *cudaEvent_t;     /* the host's clock when it was recorded */
 typedef enum { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice } cudaMemcpyKind;
-enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2 };
+enum { cudaStreamNonBlocking = 1, cudaEventDefault = 0, cudaEventDisableTiming = 2 };
 struct cudaDeviceProp { char name[256]; size_t totalGlobalMem; int multiProcessorCount, major, minor; };
 struct cudaLaunchConfig_t { dim3 gridDim, blockDim; size_t dynamicSmemBytes; cudaStream_t stream; void *attrs; unsigned numAttrs; };
 
@@ -95,10 +96,15 @@ static inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t n, 
 static inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned) { *s = nullptr; return cudaSuccess; }
 static inline cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
 static inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
-static inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned) { *e = nullptr; return cudaSuccess; }
-static inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
+static inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned) { *e = static_cast<cudaEvent_t>(calloc(1, sizeof **e)); return *e ? cudaSuccess : cudaErrorMemoryAllocation; }
+static inline cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t) { clock_gettime(CLOCK_MONOTONIC, &e->at); return cudaSuccess; }
 static inline cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
-static inline cudaError_t cudaEventDestroy(cudaEvent_t) { return cudaSuccess; }
+static inline cudaError_t cudaEventDestroy(cudaEvent_t e) { free(e); return cudaSuccess; }
+static inline cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t a, cudaEvent_t b)
+{
+    *ms = float(1e3 * double(b->at.tv_sec - a->at.tv_sec) + 1e-6 * double(b->at.tv_nsec - a->at.tv_nsec));
+    return cudaSuccess;
+}
 typedef enum { cudaFuncAttributeMaxDynamicSharedMemorySize } cudaFuncAttribute;
 static inline cudaError_t cudaFuncSetAttribute(const void *, cudaFuncAttribute, int) { return cudaSuccess; }
 static inline cudaError_t cudaGetLastError() { return cudaSuccess; }

@@ -1,4 +1,5 @@
-/* names.h - included before all else where the emulator compiles src/kernels/cuda: beside the real files, these are other functions. */
+/* names.h - included before all else where the emulator compiles src/kernels/cuda: beside the real files, these are other functions, and
+ * the library that dnn.c loads is tests/emu/cudnn.c. */
 #define fts_cuda    fts_emu
 #define cuda_device emu_device
 #define lt_open     emu_lt_open
@@ -6,3 +7,19 @@
 #define lt_product  emu_lt_product
 #define lt_text     emu_lt_text
 #define lt_wanted   emu_lt_wanted
+#define dnn_wanted  emu_dnn_wanted
+#define dnn_open    emu_dnn_open
+#define dnn_open_described emu_dnn_open_described
+#define dnn_close   emu_dnn_close
+#define dnn_room    emu_dnn_room
+#define dnn_attention emu_dnn_attention
+#define dnn_text    emu_dnn_text
+#define dnn_make    emu_dnn_make
+#define dnn_put     emu_dnn_put
+#define dnn_finish  emu_dnn_finish
+#define dnn_graph   emu_dnn_graph
+#define dnn_graph_free emu_dnn_graph_free
+#define dnn_pointers emu_dnn_pointers
+#define dlopen      emu_dlopen
+#define dlsym       emu_dlsym
+#define dlclose     emu_dlclose

@@ -308,11 +308,11 @@ static void run_whole(Rig *r, Backend *b, Run *run, void *job, int garbage)
     wait_for(b);
 }
 
-/* A library's sums go over all chunks at once. */
+/* A library's sums go over all chunks at once, or take only some parts of a micro-batch. */
 static int chunk_by_chunk(const Backend *b)
 {
     const char *library = getenv("FTS_CUBLAS");
-    return b->device->on_host || (library ? !strcmp(library, "no") : !test_device_is_real());
+    return b->device->on_host || (getenv("FTS_CUDNN") ? 0 : library ? !strcmp(library, "no") : !test_device_is_real());
 }
 
 static void check_bits(Rig *r, const char *tier, Backend *b, Run *run, void *job)

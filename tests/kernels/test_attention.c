@@ -8,7 +8,10 @@
 #include "kernels/op_help.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "device.h"
 
 enum { TURN = 6, WIDE = 64 };
 static const double some = 0.9;          /* usual scale: such numbers have 24 digits, so their products and sums are rounded */
@@ -34,7 +37,7 @@ static void open_case(Att *k, const int *shape, const int *hs, Dtype type, int p
 {
     *k = (Att){.a = {hs[0], hs[1], hs[2], hs[2] == 16 ? 500 : 10000}};
     rig_open(&k->r, shape, 1, 1, type, pad);
-    k->r.thin = 5;
+    k->r.thin = getenv("FTS_CUDNN") ? 0 : 5;
     int n = k->r.c.in.ntok, H = hs[0], Hk = hs[1], d = hs[2];
     k->r.dims.H = H;
     k->r.dims.Hk = Hk;
@@ -336,11 +339,11 @@ TEST(op_attention_large_scores)
 
 /* The first row of a segment sees itself alone: dp and delta are the same sum. dv is p do: p = exp(score - lse) is 1 where a tier's
  * score is lse, and in the reference, whose score has more digits, near enough to 1 while |score| < 1/2. */
-static void first_token(const char *tier, const int *hs, Dtype type, double scale)
+static void first_token(const char *tier, const int *hs, Dtype type, double scale, int pad)
 {
     static const int shape[] = {1, 4, 1, 0, 1, 60, 0, -1};
     Att k;
-    open_bwd(&k, shape, hs, type, 1, scale);
+    open_bwd(&k, shape, hs, type, pad, scale);
     Backend *b = tier_open(tier, type, 1, &k.r.dims);
     if (b) {
         go_forward(&k, tier);
@@ -362,11 +365,11 @@ TEST(op_attention_first_token_has_no_query_gradient)
 {
     for (int i = 0; i < NHEADS; i++) {
         for (int tier = 0; tier < TIERS; tier++) {
-            first_token(tier_names[tier], heads[i], F32, 0.3);
-            first_token(tier_names[tier], heads[i], F32, 7);
+            first_token(tier_names[tier], heads[i], F32, 0.3, 1);
+            first_token(tier_names[tier], heads[i], F32, 7, 1);
         }
-        first_token("ref", heads[i], BF16, 0.3);
-        first_token("cuda", heads[i], BF16, 0.3);
+        first_token("ref", heads[i], BF16, 0.3, 1);
+        first_token("cuda", heads[i], BF16, 0.3, 1);
     }
 }
 
@@ -421,4 +424,82 @@ TEST(op_attention_future_changes_nothing)
         future("ref", BF16, heads[1], last[i], 1e4);
         if (i % 4 == 3) future("cuda", BF16, heads[1], last[i], 1e4);
     }
+}
+
+__attribute__((weak)) extern int emu_dnn_executed;      /* tests/emu/cudnn.c */
+
+/* |a - b| over |b|, of all numbers together. */
+static double apart(Mat a, Mat b)
+{
+    double diff = 0, all = tiny;
+    for (int t = 0; t < a.rows; t++)
+        for (int c = 0; c < a.cols; c++) {
+            diff += pow((double)at(a, t, c) - (double)at(b, t, c), 2);
+            all += pow((double)at(b, t, c), 2);
+        }
+    return sqrt(diff / all);
+}
+
+/* Both passes by cuDNN and by our own kernels: what they round differs. How often cuDNN was there. */
+static int beside_our_own(const int *shape, const int *hs, int pad)
+{
+    Att own, k;
+    int before = &emu_dnn_executed ? emu_dnn_executed : 0;
+    open_bwd(&own, shape, hs, BF16, pad, some);
+    open_bwd(&k, shape, hs, BF16, pad, some);
+    setenv("FTS_CUDNN", "no", 1);
+    Backend *b = tier_open("cuda", BF16, 1, &own.r.dims);
+    run_attention(&own, b, &own.r.c.in, 0);
+    run_attention_bwd(&own, b, &own.r.c.in, 0);
+    tier_close(b);
+    setenv("FTS_CUDNN", "yes", 1);
+    b = tier_open("cuda", BF16, 1, &k.r.dims);
+    run_attention(&k, b, &k.r.c.in, 0);
+    run_attention_bwd(&k, b, &k.r.c.in, 0);
+    int intact = tier_close(b) && rig_intact(&k.r);
+    double lse = 0;
+    for (int i = 0; i < k.o.rows * hs[0]; i++) lse = fmax(lse, fabs((double)k.lse[i] - (double)own.lse[i]));
+    if (!(apart(k.o, own.o) < 0.004 && apart(k.dqkv, own.dqkv) < 0.008 && lse < 1e-4 && intact))
+        test_fail(__FILE__, __LINE__, "(%d,%d,%d), %d tokens, pad %d: o %g apart, dqkv %g, lse %g", hs[0], hs[1], hs[2], k.o.rows, pad, apart(k.o, own.o), apart(k.dqkv, own.dqkv), lse);
+    rig_close(&own.r);
+    rig_close(&k.r);
+    return &emu_dnn_executed ? emu_dnn_executed - before : 2;
+}
+
+/* What does not fit into the scratch memory is left to our own kernels, in the memory that is there. */
+static void without_room(void)
+{
+    static const int shape[] = {40, 17, 0, -1}, hs[] = {2, 2, 32};
+    Att k;
+    int before = emu_dnn_executed;
+    open_bwd(&k, shape, hs, BF16, 0, some);
+    Backend *b = tier_open("cuda", BF16, 1, &k.r.dims);
+    size_t all = b->scratch_size;
+    run_attention(&k, b, &k.r.c.in, 0);
+    b->scratch_size -= 8 << 20;
+    run_attention_bwd(&k, b, &k.r.c.in, 0);
+    b->scratch_size = all;
+    CHECK(emu_dnn_executed == before + 1);
+    run_attention_bwd(&k, b, &k.r.c.in, 0);
+    CHECK(emu_dnn_executed == before + 2 && tier_close(b) && rig_intact(&k.r));
+    rig_close(&k.r);
+}
+
+/* Rows that are 16 bytes apart go to cuDNN, here a plain loop over the same graph, others to our own kernels. */
+TEST(op_attention_by_cudnn)
+{
+    static const int wide[][3] = {{2, 2, 32}, {1, 1, 64}, {3, 1, 32}}, few[] = {0, 2, 3, 4, 8};
+    int real = test_device_is_real();
+    if (!&emu_dnn_executed && !real) { test_skip("the emulator of CUDA is not built in"); return; }
+    setenv("FTS_CUDNN", "yes", 1);
+    for (int i = 0; i < (real ? nshapes : 5); i++) {
+        const int *hs = wide[i % 2], *shape = shapes[real ? i : few[i]];
+        one_forward(shape, hs, BF16, 8 * (i % 2), some);
+        one_bwd(shape, hs, BF16, 8 * (i % 2), some);
+        if (!i) continue;                        /* no token at all */
+        CHECK(beside_our_own(shape, hs, 8 * (i % 2)) == 2 && (real || (!beside_our_own(shape, hs, 1) && !beside_our_own(shape, wide[2], 0))));
+    }
+    if (!real) without_room();
+    first_token("cuda", wide[0], BF16, 0.3, 0);
+    unsetenv("FTS_CUDNN");
 }

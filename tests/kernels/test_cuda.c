@@ -3,8 +3,13 @@
 #include "kernels/op_help.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+__attribute__((weak)) extern int emu_dnn_missing;       /* tests/emu/cudnn.c */
 
 /* NULL: it is not there, which the caller has said. */
 static Backend *open_device(Dtype type)
@@ -38,15 +43,129 @@ TEST(cuda_memory_is_zeroed_and_sent_both_ways)
     backend_close(b);
 }
 
+/* Products by a library read copies of weights in bf16, made anew after an upload and after a step. */
+typedef struct Kept { Backend *b; float *p; Flat f; bf16 *x, *y; } Kept;
+enum { IN = 16, OUT = 5, BEFORE = 32, WEIGHTS = BEFORE + IN * OUT };
+
+static void kept_product(const Kept *k, float *y)
+{
+    static const Seg seg[] = {{.ntok = 1, .npt = 1}};
+    static const int chunk[] = {0, 1};
+    bf16 got[OUT];
+    Input in = {.seg = seg, .chunk = chunk, .nseg = 1, .nchunk = 1, .ntok = 1, .longest = 1, .P = 1, .S = 1};
+    Weight w = {.w = k->p + BEFORE, .groups = 1, .out = OUT, .in = IN};
+    k->b->ops.linear(k->b, (Mat){k->y, 1, OUT, OUT, BF16}, (Mat){k->x, 1, IN, IN, BF16}, &w, (Vec){0}, SET, &in);
+    backend_download(k->b, got, k->y, sizeof got);
+    for (int i = 0; i < OUT; i++) y[i] = bf16_to_f32(got[i]);
+}
+
+static int kept_open(Kept *k, Err *e)
+{
+    float w[WEIGHTS];
+    bf16 x[IN];
+    void **part[] = {(void **)&k->f.p, (void **)&k->f.g, (void **)&k->f.m, (void **)&k->f.v, (void **)&k->x, (void **)&k->y};
+    for (int i = 0; i < WEIGHTS; i++) w[i] = (float)i;
+    for (int i = 0; i < IN; i++) x[i] = f32_to_bf16(i == 3 ? 1 : 0);
+    for (int i = 0; i < 6; i++)
+        if (backend_alloc(k->b, sizeof w, part[i], "a test", e)) return -1;
+    k->p = k->f.p;
+    k->f.n = WEIGHTS;
+    backend_upload(k->b, k->p, w, sizeof w);
+    backend_upload(k->b, k->f.g, w, sizeof w);
+    backend_upload(k->b, k->x, x, sizeof x);
+    return backend_reserve(k->b, &(Dims){.tokens = 1, .chunks = 1, .longest = 1, .D = IN, .H = 1, .Hk = 1, .d = IN, .F = OUT, .P = 1, .S = 1, .O = OUT}, e);
+}
+
+static void kept_close(Kept *k)
+{
+    void *part[] = {k->f.p, k->f.g, k->f.m, k->f.v, k->x, k->y};
+    for (int i = 0; i < 6; i++) backend_free(k->b, part[i], WEIGHTS * sizeof(float));
+    backend_close(k->b);
+}
+
+TEST(cuda_copies_of_weights_follow_them)
+{
+    static const Range where[] = {{0, BEFORE - 7}, {BEFORE, IN * OUT}};
+    const float more[] = {1000, 2000, 3000, 4000};
+    Err e;
+    float y[OUT], z[OUT];
+    StepSum sum = {.norm2 = 1}, *s;
+    Kept k = {0};
+    setenv("FTS_CUBLAS", "yes", 1);
+    k.b = open_device(BF16);
+    unsetenv("FTS_CUBLAS");
+    if (!k.b) return;
+    OK(kept_open(&k, &e));
+    OK(backend_copies(k.b, k.p, where, 2, &e));
+    CHECK(backend_copies_bytes(k.b, 48) == 96);
+    kept_product(&k, y);
+    for (int i = 0; i < OUT; i++) CHECK(y[i] == bf16_round((float)(BEFORE + i * IN + 3)));
+    if (!test_device_is_real()) {                /* behind its back: it does not look again */
+        k.p[BEFORE + 3] = 7;
+        kept_product(&k, z);
+        CHECK(!memcmp(y, z, sizeof y));
+    }
+    backend_upload(k.b, k.p + BEFORE, more, sizeof more);
+    kept_product(&k, z);
+    CHECK(z[0] == bf16_round(4000) && z[1] == y[1]);
+    OK(backend_alloc(k.b, sizeof sum, (void **)&s, "a test", &e));
+    backend_upload(k.b, s, &sum, sizeof sum);
+    k.b->ops.adamw(k.b, s, &k.f, where, 2, &(AdamW){.lr = 100, .beta1 = 0.9f, .beta2 = 0.99f, .eps = 1e-8f, .step = 1});
+    kept_product(&k, z);
+    CHECK(fabsf(z[0] - 3900) <= 16 && fabsf(z[1] - (y[1] - 100)) <= 0.5f);
+    OK(backend_copies(k.b, k.p, NULL, 0, &e));
+    kept_product(&k, y);
+    CHECK(!memcmp(y, z, sizeof y));
+    backend_free(k.b, s, sizeof sum);
+    kept_close(&k);
+}
+
+TEST(cuda_counts_the_memory_it_holds)
+{
+    Err e;
+    void *p;
+    Backend *b = open_device(F32);
+    if (!b) return;
+    int64_t before = backend_used(b);
+    OK(backend_alloc(b, 12345, &p, "a test", &e));
+    CHECK(backend_used(b) == before + 12345 && backend_unused(b) > 0 && backend_unused(b) <= backend_memory(b));
+    OK(backend_reserve(b, &(Dims){.tokens = 10, .chunks = 1, .longest = 10, .D = 8, .H = 1, .Hk = 1, .d = 8, .F = 8, .P = 1, .S = 1, .O = 1}, &e));
+    CHECK(backend_used(b) >= before + 12345 + (int64_t)b->scratch_size);
+    backend_free(b, p, 12345);
+    backend_free(b, b->scratch, b->scratch_size);
+    CHECK(backend_used(b) > before);             /* of inputs */
+    b->scratch = NULL;
+    b->scratch_size = 0;
+    backend_close(b);
+}
+
 TEST(cuda_text_names_device_and_products)
 {
     char text[256];
     Backend *b = open_device(BF16);
     if (!b) return;
     CHECK(backend_text(b, text, sizeof text) == (int)strlen(text) && !strncmp(text, "cuda:0 (", 8));
-    if (!test_device_is_real()) TEXT(text, "cuda:0 (emulator, own products)");
+    if (!test_device_is_real()) TEXT(text, "cuda:0 (emulator, own products, own attention)");
     CHECK(!strcmp(b->name, "cuda") && b->device->fast_bf16 && !b->device->on_host && backend_memory(b) > 0);
     backend_close(b);
+}
+
+/* cuDNN is for those who ask and for bf16, and nobody minds when it is not there. */
+TEST(cuda_text_names_cudnn_where_it_is_asked_for)
+{
+    char text[256];
+    if (!&emu_dnn_missing) { test_skip("the emulator of CUDA is not built in"); return; }
+    for (int i = 0; i < 3 && !test_device_is_real(); i++) {
+        emu_dnn_missing = i == 1;
+        setenv("FTS_CUDNN", "yes", 1);
+        Backend *b = open_device(i == 2 ? F32 : BF16);
+        unsetenv("FTS_CUDNN");
+        emu_dnn_missing = 0;
+        if (!b) return;
+        backend_text(b, text, sizeof text);
+        TEXT(text, i ? "cuda:0 (emulator, own products, own attention)" : "cuda:0 (emulator, own products, cuDNN 9.19.0)");
+        backend_close(b);
+    }
 }
 
 TEST(cuda_heads_that_are_too_wide_are_refused)
@@ -93,6 +212,39 @@ TEST(cuda_two_inputs_are_good_at_once)
     backend_free(b, w, sizeof one);
     backend_free(b, h, sizeof got);
     backend_close(b);
+}
+
+/* Room for dP of every two tokens of a segment and head, in tiles of 64 queries and 128 keys, and a little more. */
+static int plan_is_as_expected(const char *line)
+{
+    long long n[6], room = 0;
+    char *rest;
+    for (int i = 0; i < 6; i++, line = rest) n[i] = strtoll(line, &rest, 10);
+    if (n[4]) room = n[0] * n[2] * ((n[1] + 63) / 64 * 64) * ((n[1] + 127) / 128 * 128) * 2;
+    return n[5] >= room && n[5] <= room + 512 * n[0] + 65536;
+}
+
+/* tests/gpu/plans.c, beside the program of the tests. Each plan takes half a second, so it is asked for. */
+TEST(cuda_plans_of_cudnn_for_a_described_device)
+{
+    char here[512], command[2048], line[256];
+    int lines = 0;
+    if (!CUDA_IS_BUILT_IN) { test_skip("CUDA is not built in"); return; }
+    if (!getenv("FTS_TEST_CUDNN")) { test_skip("FTS_TEST_CUDNN=1 makes plans of cuDNN for a device that is only described"); return; }
+    ssize_t n = readlink("/proc/self/exe", here, sizeof here - 1);
+    here[n < 0 ? 0 : n] = 0;
+    char *name = strrchr(here, '/');
+    if (name) *name = 0;
+    snprintf(command, sizeof command, "LD_LIBRARY_PATH=%s/tests/gpu:$LD_LIBRARY_PATH %s/tests/gpu/plans.exe tests/gpu/h200.json", here, here);
+    FILE *f = popen(command, "r");
+    CHECK(f);
+    while (fgets(line, sizeof line, f)) {
+        if (line[0] >= '0' && line[0] <= '9' && !plan_is_as_expected(line)) test_fail(__FILE__, __LINE__, "%s", line);
+        lines++;
+    }
+    int rc = pclose(f);
+    if (WEXITSTATUS(rc) == 77) { test_skip(line); return; }
+    CHECK(!rc && lines == 16);
 }
 
 /* Compiling takes minutes, so it is asked for. */

@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device.h"
 #include "kernels/op_help.h"
 #include "kernels/watch.h"
+#include "util/machine.h"
 
 enum { N = 6, D = 4, O = 3 };
 
@@ -43,6 +45,58 @@ TEST(watch_calls_what_it_stands_in_front_of)
     CHECK(s.lane[0].n == 2 && !strcmp(s.lane[0].span[0].name, "linear") && s.lane[0].span[0].kind == SPAN_OP && s.lane[0].span[0].took == sum->seconds);
     CHECK(equal(s.lane[0].span[0].arg[0], 1e-9 * sum->flops) && equal(s.lane[0].span[0].arg[1], 1e-6 * sum->bytes));
     CHECK(!strcmp(s.lane[0].span[1].name, "part") && s.lane[0].span[1].number == 4 && s.lane[0].span[1].kind == SPAN_PART);
+    backend_close(b);
+    spans_close(&s);
+    free(w);
+}
+
+/* Ops that are only enqueued are timed by the device's clock: their spans follow each other, a part is as long as its ops, and more of
+ * them than the device can hold readings lose none. */
+static void watched_device(Backend *b, void *p, Watch *w)
+{
+    double all = machine_seconds(), outer = all, inner;
+    b->ops.zero(b, p, 40);
+    watch_begin(w, b);
+    for (int i = 0; i < 3; i++) {
+        inner = machine_seconds();
+        b->ops.zero(b, p, 40);
+        b->ops.zero(b, p, 80);
+        if (i == 1) watch_part(b, "layer", i, inner);
+    }
+    watch_part(b, "forward", -1, outer);
+    watch_part(b, "nothing", -1, machine_seconds());
+    for (int i = 0; i < b->device->marks; i++) b->ops.zero(b, p, 40);
+    watch_end(b);
+    all = machine_seconds() - all;
+    CHECK(w->sum[AT_zero].calls == 6 + b->device->marks && w->sum[AT_zero].seconds > 0 && w->sum[AT_zero].seconds < all);
+}
+
+TEST(watch_takes_the_time_of_a_device)
+{
+    Err e;
+    Backend *b;
+    Spans s;
+    void *p;
+    Watch *w = calloc(1, sizeof *w);
+    CHECK(w);
+    if (test_device_open(&b, F32, 0, &e)) { test_skip(e.message); free(w); return; }
+    OK(backend_alloc(b, 80, &p, "a test", &e));
+    OK(spans_open(&s, 1, 16384, 1, &e));
+    w->spans = &s;
+    watched_device(b, p, w);
+    const Span *x = s.lane[0].span;
+    double ended = 0;
+    int ops = 0, nested = 0;
+    for (int i = 0; i < s.lane[0].n; i++) {
+        if (x[i].kind == SPAN_PART) continue;
+        nested += x[i].from < ended - 1e-6 || x[i].took < 0;
+        ended = x[i].from + x[i].took;
+        ops++;
+    }
+    CHECK(!nested && ops == 6 + b->device->marks && s.lane[0].n == ops + 2 && !spans_lost(&s) && !w->ahead);
+    CHECK(!strcmp(x[4].name, "layer") && x[4].number == 1 && fabs(x[4].from - x[2].from) < 1e-6 && fabs(x[4].took - (x[3].from + x[3].took - x[2].from)) < 1e-6);
+    CHECK(!strcmp(x[7].name, "forward") && fabs(x[7].from - x[0].from) < 1e-6 && fabs(x[7].took - (x[6].from + x[6].took - x[0].from)) < 1e-6);
+    backend_free(b, p, 80);
     backend_close(b);
     spans_close(&s);
     free(w);

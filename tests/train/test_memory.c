@@ -182,6 +182,33 @@ TEST(train_memory_of_a_device)
     bench_close(&k);
 }
 
+/* Of matrices that a library multiplies in bf16 the device keeps copies, all of them in the plan: what opening a model takes is what is planned for it. */
+TEST(train_memory_of_copies_of_weights)
+{
+    Err e = {0};
+    Bench k;
+    Memory m;
+    Model *model;
+    OK(bench_open(&k, small(1, 1), BF16, 1, &e));
+    Backend *cpu = k.b;
+    setenv("FTS_CUBLAS", "yes", 1);
+    int bad = test_device_open(&k.b, BF16, 0, &e);
+    unsetenv("FTS_CUBLAS");
+    if (bad) { test_skip(e.message); k.b = cpu; bench_close(&k); return; }
+    k.ask.b = k.b;
+    CHECK(!plan(&k, (int64_t)4 << 30, &m));
+    CHECK(m.copies == 2 * (int64_t)m.model.dense && m.model.dense > 0 && m.model.dense * sizeof(float) < m.model.params);
+    int64_t before = backend_used(k.b), planned = (int64_t)(m.model.params + m.model.grads + m.model.moments) + m.copies;
+    OK(model_open(&model, &k.c, k.b, 1, &e));
+    int64_t took = backend_used(k.b) - before;
+    if (took < planned || took > planned + 8192) test_fail(__FILE__, __LINE__, "%lld bytes, planned %lld", (long long)took, (long long)planned);      /* sums of a step, a list of the copies */
+    model_close(model);
+    CHECK(backend_used(k.b) <= before + 65536);         /* pages for small things on their way */
+    backend_close(k.b);
+    k.b = cpu;
+    bench_close(&k);
+}
+
 /* Micro-batches of a step of full windows, as the feed cuts them. */
 static int count_fed(const Bench *k, const Memory *m)
 {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "device.h"
 #include "model/safetensors.h"
 #include "support.h"
 #include "test.h"
@@ -38,6 +39,17 @@ TEST(train_perf_rates_leave_out_pauses)
     perf_fill(&p, &ev);
     CHECK(about(ev.tokens_per_s, 2000) && about(ev.points_per_s, 2200) && about(ev.tflops, 0.005) && about(ev.mfu, 0.5));
     CHECK(at_least(ev.step_ms, 1000.0 / 3) && fabs(ev.data_ms - 100) < 1e-9 && fabs(ev.eta_s - 100 * 1.0 / 3) < 1e-9);
+}
+
+TEST(train_perf_copy_is_that_of_the_device)
+{
+    Err e;
+    double rate = 0;
+    Backend *b;
+    if (test_device_open(&b, F32, 0, &e)) { test_skip(e.message); return; }
+    OK(perf_measure_copy(&rate, b, &e));
+    CHECK(rate > 0 && isfinite(rate));
+    backend_close(b);
 }
 
 TEST(train_perf_without_a_peak_has_no_mfu)

@@ -122,6 +122,8 @@ static size_t cpu_scratch_bytes(const Backend *b, const Dims *d)
 static size_t cpu_input_bytes(const Dims *d) { (void)d; return 0; }
 static int cpu_reserve(Backend *b, const Dims *d, Err *e) { (void)b; (void)d; (void)e; return 0; }
 static int64_t cpu_memory(const Backend *b) { (void)b; return machine_memory(); }
+static int64_t cpu_unused(const Backend *b) { (void)b; return machine_free_memory(); }
+static int64_t cpu_used(const Backend *b) { (void)b; return machine_own_memory(); }
 
 static int cpu_text(const Backend *b, char *text, size_t size)
 {
@@ -134,5 +136,6 @@ static int cpu_text(const Backend *b, char *text, size_t size)
 const Device cpu_device = {
     .name = "cpu", .on_host = 1, .count = always, .open = cpu_open, .close = cpu_close, .sync = cpu_sync, .alloc = cpu_alloc, .free = cpu_free, .sparse = cpu_sparse,
     .upload = cpu_upload, .download = cpu_download, .input = cpu_input, .cache_bytes = cpu_cache_bytes, .scratch_bytes = cpu_scratch_bytes,
-    .input_bytes = cpu_input_bytes, .reserve = cpu_reserve, .memory = cpu_memory, .text = cpu_text,
+    .input_bytes = cpu_input_bytes, .reserve = cpu_reserve, .memory = cpu_memory, .unused = cpu_unused,
+    .used = cpu_used, .text = cpu_text,
 };

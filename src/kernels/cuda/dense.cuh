@@ -9,8 +9,8 @@ namespace fts_cuda {
 int by_library(const Backend *b, const Weight *w);       /* whether there is one, and scratch memory is made for copies of this kind */
 /* What the library multiplies: m itself, or a copy in scratch memory in the type of operands, its rows a multiple of 16 bytes apart. */
 Mat operand(Backend *b, Carve *k, Mat m, int round);
+Mat weight(Backend *b, Carve *k, const Weight *w, int round);          /* likewise, but a copy that was made once a step where there is one */
 size_t operand_bytes(const Backend *b, size_t rows, size_t cols);
-inline Mat matrix_of(const Weight *w) { return {const_cast<float *>(w->w), w->groups * w->out, w->in, w->in, F32}; }
 /* p: shape, transpositions and acc. 1: the library has done it. A bias that it does not add itself is added to the rounded product. */
 int dense(Backend *b, LtProduct p, Mat left, Mat right, Mat y, const float *bias);
 

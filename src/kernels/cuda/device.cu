@@ -59,6 +59,9 @@ static int start(Cuda *c, int number, Err *e)
     return 0;
 }
 
+/* Only of devices of this capability is it known which form of cuDNN's attention gives the same bits again. */
+enum { DNN_MAJOR = 9 };
+
 static int open(Backend *b, int number, Err *e)
 {
     if (check_number(number, e)) return -1;
@@ -68,20 +71,25 @@ static int open(Backend *b, int number, Err *e)
     b->tier = "cuda";
     b->ops = cuda_ops;
     c->lt = nullptr;
+    c->dnn = nullptr;
     if (start(c, number, e) || (lt_wanted() && !(c->lt = lt_open(c->stream, e)))) {
         if (c->stream) (void)cudaStreamDestroy(c->stream);
         free(c);
         return -1;
     }
+    if (dnn_wanted() && b->dtype == BF16 && c->about.major == DNN_MAJOR) c->dnn = dnn_open(c->stream);
     return 0;
 }
 
-static void stage_free(Stage *s)
+static void copies_free(Backend *b);
+
+static void stage_free(Cuda *c, Stage *s)
 {
     if (!s->size) return;
     (void)cudaFreeHost(s->host);
     (void)cudaFree(s->device);
     (void)cudaEventDestroy(s->sent);
+    c->used -= int64_t(s->size);
     *s = Stage{};
 }
 
@@ -89,8 +97,12 @@ static void close(Backend *b)
 {
     Cuda *c = cuda_of(b);
     (void)cudaStreamSynchronize(c->stream);
-    for (Stage &s : c->input) stage_free(&s);
-    for (Stage &s : c->small) stage_free(&s);
+    copies_free(b);
+    for (Stage &s : c->input) stage_free(c, &s);
+    for (Stage &s : c->small) stage_free(c, &s);
+    for (cudaEvent_t m : c->mark)
+        if (m) (void)cudaEventDestroy(m);
+    dnn_close(c->dnn);
     lt_close(c->lt);
     (void)cudaStreamDestroy(c->stream);
     free(c);
@@ -116,20 +128,66 @@ static int alloc(Backend *b, size_t bytes, void **p, const char *what, Err *e)
         (void)cudaMemGetInfo(&left, &all);
         return err_set(e, FTS_NOMEM, "%s: %zu bytes are needed on the device, %zu of its %zu are free: %s", what, bytes, left, all, cudaGetErrorString(error));
     }
+    cuda_of(b)->used += int64_t(n);
     note(b, cudaMemsetAsync(*p, 0, n, cuda_of(b)->stream), "clearing memory");
     return 0;
 }
 
-static void release(Backend *b, void *p, size_t)
+static void release(Backend *b, void *p, size_t bytes)
 {
     if (!p) return;
+    cuda_of(b)->used -= int64_t(bytes ? bytes : 1);
     (void)cudaStreamSynchronize(cuda_of(b)->stream);
     (void)cudaFree(p);
 }
 
+void weights_changed(Backend *b, const void *p)
+{
+    Copies *c = &cuda_of(b)->copies;
+    if (p >= c->from && p < c->from + c->end) c->stale = 1;
+}
+
 static void upload(Backend *b, void *device, const void *host, size_t bytes)
 {
+    weights_changed(b, device);
     if (bytes) note(b, cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, cuda_of(b)->stream), "sending to the device");
+}
+
+static void copies_free(Backend *b)
+{
+    Copies *c = &cuda_of(b)->copies;
+    release(b, c->to, c->all * sizeof *c->to);
+    release(b, c->device, size_t(c->n) * sizeof *c->device);
+    free(c->host);
+    *c = Copies{};
+}
+
+static size_t copies_bytes(const Backend *b, size_t n) { return b->dtype == BF16 && cuda_of(b)->lt ? n * sizeof(bfloat) : 0; }
+
+/* Each copy begins at a multiple of 16 numbers. */
+static int copies(Backend *b, const float *p, const Range *r, int n, Err *e)
+{
+    Copies *c = &cuda_of(b)->copies;
+    if (n || c->from == p) copies_free(b);
+    if (!n || !copies_bytes(b, 1)) return 0;
+    *c = Copies{};
+    c->host = static_cast<Copied *>(calloc(size_t(n), sizeof *c->host));
+    if (!c->host) return err_nomem(e, size_t(n) * sizeof *c->host, "the list of matrices");
+    for (int i = 0; i < n; i++) {
+        c->host[i] = Copied{r[i].at, c->all, r[i].n};
+        c->all += (r[i].n + 15) / 16 * 16;
+    }
+    void *to = nullptr, *list = nullptr;
+    c->n = n;
+    if (alloc(b, c->all * sizeof *c->to, &to, "copies of weights", e)) { copies_free(b); return -1; }
+    c->to = static_cast<bfloat *>(to);
+    if (alloc(b, size_t(n) * sizeof *c->device, &list, "copies of weights", e)) { copies_free(b); return -1; }
+    c->device = static_cast<Copied *>(list);
+    upload(b, c->device, c->host, size_t(n) * sizeof *c->host);
+    c->from = p;
+    c->end = r[n - 1].at + r[n - 1].n;
+    c->stale = 1;
+    return 0;
 }
 
 static void download(Backend *b, void *host, const void *device, size_t bytes)
@@ -149,7 +207,7 @@ static int stage_ready(Backend *b, Stage *s, size_t bytes)
         return 0;
     }
     (void)cudaStreamSynchronize(cuda_of(b)->stream);
-    stage_free(s);
+    stage_free(cuda_of(b), s);
     void *host, *device;
     cudaError_t error = cudaMallocHost(&host, bytes);
     if (error == cudaSuccess && (error = cudaMalloc(&device, bytes)) != cudaSuccess) (void)cudaFreeHost(host);
@@ -159,6 +217,7 @@ static int stage_ready(Backend *b, Stage *s, size_t bytes)
     s->host = static_cast<char *>(host);
     s->device = static_cast<char *>(device);
     s->size = bytes;
+    cuda_of(b)->used += int64_t(bytes);
     note(b, cudaEventRecord(s->sent, cuda_of(b)->stream), "sending to the device");
     return 0;
 }
@@ -275,10 +334,39 @@ static int reserve(Backend *b, const Dims *d, Err *e)
 
 static int64_t memory(const Backend *b) { return int64_t(cuda_of(b)->about.totalGlobalMem); }
 
+static int64_t unused(const Backend *b)
+{
+    size_t left = 0, all = 0;
+    (void)cudaSetDevice(cuda_of(b)->number);
+    return cudaMemGetInfo(&left, &all) == cudaSuccess ? int64_t(left) : 0;
+}
+
+static int64_t used(const Backend *b) { return cuda_of(b)->used; }
+
+static void mark(Backend *b, int i)
+{
+    Cuda *c = cuda_of(b);
+    if (!c->mark[i]) note(b, cudaEventCreateWithFlags(&c->mark[i], cudaEventDefault), "reading the clock");
+    if (c->mark[i]) note(b, cudaEventRecord(c->mark[i], c->stream), "reading the clock");
+}
+
+static double between(Backend *b, int from, int to)
+{
+    float ms = 0;
+    const Cuda *c = cuda_of(b);
+    if (!c->mark[from] || !c->mark[to] || from == to || cudaEventElapsedTime(&ms, c->mark[from], c->mark[to]) != cudaSuccess) return 0;
+    return 1e-3 * double(ms);
+}
+
+static void copy(Backend *b, void *to, const void *from, size_t bytes)
+{
+    note(b, cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, cuda_of(b)->stream), "copying");
+}
+
 static int text(const Backend *b, char *to, size_t size)
 {
     const Cuda *c = cuda_of(b);
-    return snprintf(to, size, "cuda:%d (%s, %s)", c->number, c->about.name, c->lt ? lt_text(c->lt) : "own products");
+    return snprintf(to, size, "cuda:%d (%s, %s, %s)", c->number, c->about.name, c->lt ? lt_text(c->lt) : "own products", c->dnn ? dnn_text(c->dnn) : "own attention");
 }
 
 }
@@ -289,6 +377,7 @@ const Device cuda_device = {
     .name = "cuda", .on_host = 0, .fast_bf16 = 1, .count = fts_cuda::count, .open = fts_cuda::open, .close = fts_cuda::close, .sync = fts_cuda::sync,
     .alloc = fts_cuda::alloc, .free = fts_cuda::release, .upload = fts_cuda::upload, .download = fts_cuda::download, .input = fts_cuda::input,
     .cache_bytes = fts_cuda::cache_bytes, .scratch_bytes = fts_cuda::scratch_bytes, .input_bytes = fts_cuda::input_bytes, .reserve = fts_cuda::reserve,
-    .memory = fts_cuda::memory, .text = fts_cuda::text,
+    .memory = fts_cuda::memory, .unused = fts_cuda::unused, .used = fts_cuda::used, .copies_bytes = fts_cuda::copies_bytes, .copies = fts_cuda::copies,
+    .marks = fts_cuda::MARKS, .mark = fts_cuda::mark, .between = fts_cuda::between, .copy = fts_cuda::copy, .text = fts_cuda::text,
 };
 }

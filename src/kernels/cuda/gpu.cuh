@@ -10,6 +10,7 @@
 
 extern "C" {
 #include "kernels/backend.h"
+#include "kernels/cuda/dnn.h"
 #include "kernels/cuda/lt.h"
 }
 #include "kernels/cuda/ptx.cuh"
@@ -27,7 +28,11 @@ struct Tables { const float *points; const Seg *seg; const int *chunk, *seg_of; 
 
 /* Page-locked memory that is filled and sent again and again, without waiting for anything but its own last transfer. */
 struct Stage { char *host, *device; size_t size; cudaEvent_t sent; Tables tables; };
-enum { INPUTS = 3, SMALL = 8 };                  /* copies of inputs alive at once; small things on their way */
+enum { INPUTS = 3, SMALL = 8, MARKS = 8192 };    /* copies of inputs alive at once; small things on their way; readings of the clock */
+
+/* bf16 copies of matrices among the weights at `from`. Copied: (n) where a range lies there, where its copy begins, its numbers. */
+struct Copied { size_t from, to, n; };
+struct Copies { const float *from; size_t end, all; Copied *host, *device; int n, stale; bfloat *to; };
 
 struct Cuda {
     int number;
@@ -36,11 +41,16 @@ struct Cuda {
     cudaError_t error; const char *where;        /* the first one, kept for backend_sync() */
     Stage input[INPUTS], small[SMALL];
     int next_input, next_small;
+    Copies copies;
+    int64_t used;                                /* bytes of device memory that are allocated here */
+    cudaEvent_t mark[MARKS];                     /* made when first used */
     Lt *lt;                                      /* cuBLASLt; NULL: all products are our own */
+    Dnn *dnn;                                    /* cuDNN, in bf16 runs; NULL: all attention is our own */
 };
 
 inline Cuda *cuda_of(const Backend *b) { return static_cast<Cuda *>(b->own); }
 void note(Backend *b, cudaError_t error, const char *where);
+void weights_changed(Backend *b, const void *p);                    /* somewhere from p on */
 const void *send(Backend *b, const void *host, size_t bytes);       /* for the next op: it is overwritten by a later one */
 const Tables *tables_of(Backend *b, const Input *in);
 size_t table_bytes(const Dims *d);

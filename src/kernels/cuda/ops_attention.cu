@@ -3,15 +3,13 @@
  * Queries and keys are rotated once, into scratch memory or the cache. Tiles of keys begin at the segment's first token, so a
  * row has the same bits alone, behind a cache, and in any company. Backward makes dq in one pass over keys, dk and dv in one
  * over queries: each tile has one owner, who adds in order. */
+#include "kernels/cuda/attention.cuh"
 #include "kernels/cuda/tile.cuh"
 
 namespace fts_cuda {
 
 constexpr int THREADS = 256;
 
-struct Shape { int H, Hk, d, ntok, longest; float theta; };
-
-/* Numbers of one head of a token: cos of the d/2 angles of a position, then sin. As on the CPU, frequency and angle are fp32. */
 __global__ void make_rope(float *rope, Shape s)
 {
     int i = int(blockIdx.x * blockDim.x + threadIdx.x), half = s.d / 2;
@@ -20,6 +18,11 @@ __global__ void make_rope(float *rope, Shape s)
     float freq = float(1 / pow(double(s.theta), 2.0 * c / s.d)), angle = float(pos) * freq;
     rope[pos * s.d + c] = float(cos(double(angle)));
     rope[pos * s.d + half + c] = float(sin(double(angle)));
+}
+
+void fill_rope(Backend *b, const char *what, float *rope, const Shape &s)
+{
+    launch(b, what, make_rope, dim3(blocks(size_t(s.longest) * size_t(s.d / 2), THREADS)), THREADS, rope, s);
 }
 
 /* Where keys and values of a segment lie: behind each other from its first token on, or in a slot of the cache. */
@@ -309,20 +312,19 @@ template <class O> static Work<O> carve(Carve *m, const Shape &s, int backward)
     return w;
 }
 
-size_t attention_scratch(const Backend *, const Dims *d)
+size_t attention_scratch(const Backend *b, const Dims *d)
 {
+    size_t library = library_attention_scratch(b, d);
     Carve k = {nullptr, 0};
     carve<float>(&k, Shape{d->H, d->Hk, d->d, d->tokens, d->longest, 0}, 1);
-    return k.at;
+    return k.at > library ? k.at : library;
 }
-
-static Shape shape_of(const Attn *a, const Input *in) { return {a->H, a->Hk, a->d, in->ntok, in->longest, a->theta}; }
 
 template <class O> static void rotate(Backend *b, const char *what, const Work<O> &w, Mat qkv, const Shape &s, const Tables *t, O *ck, O *cv, const KvCache *kv)
 {
     size_t head = kv ? 2 * size_t(kv->cap) * size_t(kv->d) : 0;
     Turn<O> a = {ref(qkv), w.rope, w.q, kv ? nullptr : w.k, ck, cv, head, kv ? head * size_t(kv->Hk) : 0, s, *t};
-    launch(b, what, make_rope, dim3(blocks(size_t(s.longest) * size_t(s.d / 2), THREADS)), THREADS, w.rope, s);
+    fill_rope(b, what, w.rope, s);
     launch(b, what, turn<O>, dim3(blocks(size_t(s.ntok) * size_t((s.H + 2 * s.Hk) * s.d), THREADS)), THREADS, a);
 }
 
@@ -418,6 +420,7 @@ template <class O> static void backward(Backend *b, Mat dqkv, Mat d_o, Mat o, co
 
 void cuda_attention(Backend *b, Mat o, float *lse, Mat qkv, const Attn *a, const Input *in)
 {
+    if (library_attention(b, o, lse, qkv, a, in)) return;
     (qkv.type == BF16 ? forward<bfloat> : forward<float>)(b, o, lse, qkv, a, in);
 }
 
@@ -428,6 +431,7 @@ void cuda_attend_cache(Backend *b, Mat o, KvCache *kv, int layer, Mat qkv, const
 
 void cuda_attention_bwd(Backend *b, Mat dqkv, Mat d_o, Mat o, const float *lse, Mat qkv, const Attn *a, const Input *in)
 {
+    if (library_attention_bwd(b, dqkv, d_o, o, lse, qkv, a, in)) return;
     (qkv.type == BF16 ? backward<bfloat> : backward<float>)(b, dqkv, d_o, o, lse, qkv, a, in);
 }
 

@@ -68,8 +68,8 @@ static int gate_and_up(Backend *b, Carve k, Mat pair, Mat x, const Ffn *w, int n
     int D = w->gate.in, F = w->gate.out, round = rounds(b, &w->gate);
     LtProduct p = {.n = n, .m = F, .k = D, .tb = 1, .acc = SET};
     Mat u = operand(b, &k, x, round);
-    return dense(b, p, u, operand(b, &k, matrix_of(&w->gate), round), columns(pair, 0, F), nullptr)
-        && dense(b, p, u, operand(b, &k, matrix_of(&w->up), round), columns(pair, F, F), nullptr);
+    return dense(b, p, u, weight(b, &k, &w->gate, round), columns(pair, 0, F), nullptr)
+        && dense(b, p, u, weight(b, &k, &w->up, round), columns(pair, F, F), nullptr);
 }
 
 int dense_ffn(Backend *b, Mat y, Mat keep, Mat x, const Ffn *w, const Rows *r)
@@ -81,7 +81,7 @@ int dense_ffn(Backend *b, Mat y, Mat keep, Mat x, const Ffn *w, const Rows *r)
     if (!gate_and_up(b, k, pair, x, w, n)) return 0;
     launch(b, "ffn", activate, each(size_t(n), F), THREADS, ref(hidden), ref(pair), size_t(n), F);
     LtProduct p = {.n = n, .m = D, .k = F, .tb = 1, .acc = SET};
-    return dense(b, p, hidden, operand(b, &k, matrix_of(&w->down), round), y, nullptr);
+    return dense(b, p, hidden, weight(b, &k, &w->down, round), y, nullptr);
 }
 
 /* dx through both, in fp32 before it is rounded once. */
@@ -91,8 +91,8 @@ static int input_grad(Backend *b, Carve k, Mat dx, Mat pair, const Ffn *w)
     Mat sum = take_mat(&k, n, D, F32);
     LtProduct first = {.n = n, .m = D, .k = F, .acc = SET}, second = first;
     second.acc = ADD;
-    if (!dense(b, first, columns(pair, 0, F), operand(b, &k, matrix_of(&w->gate), round), sum, nullptr)) return 0;
-    if (!dense(b, second, columns(pair, F, F), operand(b, &k, matrix_of(&w->up), round), sum, nullptr)) return 0;
+    if (!dense(b, first, columns(pair, 0, F), weight(b, &k, &w->gate, round), sum, nullptr)) return 0;
+    if (!dense(b, second, columns(pair, F, F), weight(b, &k, &w->up, round), sum, nullptr)) return 0;
     launch(b, "ffn_bwd", copy, each(size_t(n), D), THREADS, ref(dx), ref(sum), size_t(n), D);
     return 1;
 }
@@ -123,7 +123,7 @@ int dense_ffn_bwd(Backend *b, Mat dx, Mat dout, Mat keep, Mat x, const Ffn *w, c
     launch(b, "ffn_bwd", scale_rows, each(size_t(n), D), THREADS, ref(s.g), ref(dout), static_cast<const float *>(r->scale), size_t(n), D);
     Carve after = k;
     if (!keep.p && !gate_and_up(b, k, s.pair, x, w, n)) return 0;
-    if (!dense(b, p, s.g, operand(b, &after, matrix_of(&w->down), round), s.wide, nullptr)) return 0;
+    if (!dense(b, p, s.g, weight(b, &after, &w->down, round), s.wide, nullptr)) return 0;
     Slopes a = {ref(keep.p ? keep : s.pair), ref(s.pair), ref(s.hidden), static_cast<const float *>(s.wide.p), r->scale, r->dscale, n, F};
     launch(b, "ffn_bwd", slopes, dim3(blocks(size_t(n), WARPS)), THREADS, a);
     x.rows = dx.rows = n;

@@ -24,6 +24,42 @@ Mat operand(Backend *b, Carve *k, Mat m, int round)
     return copy;
 }
 
+/* All copies of weights at once: a number each. */
+__global__ void copy_weights(Copies a)
+{
+    size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
+    if (i >= a.all) return;
+    int lo = 0, hi = a.n - 1;
+    while (lo < hi) {
+        int mid = (lo + hi + 1) / 2;
+        if (a.device[mid].to <= i) lo = mid;
+        else hi = mid - 1;
+    }
+    const Copied &r = a.device[lo];
+    a.to[i] = stored<bfloat>(i - r.to < r.n ? a.from[r.from + i - r.to] : 0.0f);
+}
+
+/* Where the copy of a matrix is, which may have been made just now; NULL: there is none. */
+static bfloat *copy_of(Backend *b, const float *w, size_t n)
+{
+    Copies *c = &cuda_of(b)->copies;
+    if (!c->from || w < c->from || w >= c->from + c->end) return nullptr;
+    size_t at = size_t(w - c->from);
+    int i = c->n - 1;
+    while (i && c->host[i].from > at) i--;
+    if (at < c->host[i].from || at + n > c->host[i].from + c->host[i].n) return nullptr;
+    if (c->stale) launch(b, "weights", copy_weights, dim3(blocks(c->all, THREADS)), THREADS, *c);
+    c->stale = 0;
+    return c->to + c->host[i].to + (at - c->host[i].from);
+}
+
+Mat weight(Backend *b, Carve *k, const Weight *w, int round)
+{
+    Mat m = {const_cast<float *>(w->w), w->groups * w->out, w->in, w->in, F32};
+    bfloat *copy = round && w->in % 8 == 0 ? copy_of(b, w->w, size_t(m.rows) * size_t(m.cols)) : nullptr;
+    return copy && is_wide(copy, size_t(w->in)) ? Mat{copy, m.rows, m.cols, m.ld, BF16} : operand(b, k, m, round);
+}
+
 /* Room for copies is made for the type of activations. */
 int by_library(const Backend *b, const Weight *w) { return cuda_of(b)->lt && (rounds(b, w) || b->dtype == F32); }
 
@@ -64,7 +100,7 @@ void cuda_linear(Backend *b, Mat y, Mat x, const Weight *w, Vec bias, Acc acc, c
     Carve k = scratch_of(b);
     LtProduct p = {.n = in->ntok, .m = w->out, .k = w->in, .tb = 1, .acc = acc};
     y.rows = x.rows = in->ntok;
-    if (by_library(b, w) && dense(b, p, operand(b, &k, x, round), operand(b, &k, matrix_of(w), round), y, bias.w)) return;
+    if (by_library(b, w) && dense(b, p, operand(b, &k, x, round), weight(b, &k, w, round), y, bias.w)) return;
     run_forward(b, "linear", round, Forward{side(x), ref(y), w->w, bias.w, w->out, w->in, acc == ADD, 1, {nullptr, 1, 1, in->ntok}});
 }
 
@@ -74,7 +110,7 @@ void cuda_linear_dx(Backend *b, Mat dx, Mat dy, const Weight *w, const Input *in
     Carve k = scratch_of(b);
     LtProduct p = {.n = in->ntok, .m = w->in, .k = w->out, .acc = SET};
     dx.rows = dy.rows = in->ntok;
-    if (by_library(b, w) && dense(b, p, operand(b, &k, dy, round), operand(b, &k, matrix_of(w), round), dx, nullptr)) return;
+    if (by_library(b, w) && dense(b, p, operand(b, &k, dy, round), weight(b, &k, w, round), dx, nullptr)) return;
     run_back(b, "linear_dx", round, Back{side(dy), ref(dx), w->w, nullptr, w->out, w->in, 1, {nullptr, 1, 1, in->ntok}});
 }
 

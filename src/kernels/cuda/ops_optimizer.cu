@@ -92,6 +92,7 @@ void cuda_adamw(Backend *b, StepSum *s, const Flat *f, const Range *decay, int n
     const Range *on_device = static_cast<const Range *>(send(b, decay, size_t(nrange) * sizeof *decay));
     Update a = {*f, on_device, nrange, *h, 1 - pow(double(h->beta1), double(h->step)), 1 - pow(double(h->beta2), double(h->step))};
     launch(b, "adamw", decide, dim3(1), 32, s);
+    weights_changed(b, f->p);
     launch(b, "adamw", update, dim3(blocks(f->n, PIECE)), THREADS, s, a);
 }
 
