@@ -143,8 +143,8 @@ static int load_weights(Run *r, Err *e)
            || checkpoint_load(&r->checkpoints, r->saved, r->m, &r->progress, &notice, e);
         if (!bad) event_say(&r->spec->events, FTS_EVENT_NOTICE, "%s", notice.p);
     } else {
-        if (r->o->checkpoint_every && checkpoints_exist(&r->checkpoints))
-            event_say(&r->spec->events, FTS_EVENT_NOTICE, "%s holds checkpoints of an earlier run: those of the same or an earlier step are replaced or thinned out, later ones stay; --resume-checkpoint latest would continue it", r->o->checkpoint_dir);
+        if (r->o->checkpoint_dir && checkpoints_exist(&r->checkpoints))
+            return err_set(e, FTS_USAGE, "--checkpoint-dir: %s holds checkpoints of an earlier run: choose another folder, or continue that run with --resume-checkpoint latest", r->o->checkpoint_dir);
         model_init(r->m, (uint64_t)r->o->seed);
         if (r->o->init_from) bad = checkpoint_init(r->m, r->o->init_from, e);
     }

@@ -145,7 +145,7 @@ TEST(train_checkpoint_every_0_saves_nothing)
     trial_close(&r);
 }
 
-/* A new run in the folder of an old one says so, replaces what has the same name and leaves alone what is later. */
+/* A new run does not take the folder of an old one: its checkpoints, settings and log would be lost. */
 TEST(train_checkpoint_of_a_new_run_in_an_old_folder)
 {
     Err e;
@@ -154,15 +154,17 @@ TEST(train_checkpoint_of_a_new_run_in_an_old_folder)
     place(&p);
     OK(run_in(&p, WITH("keep-checkpoints", "0"), NULL, &e));
     copy_checkpoint(step(&p, 8), below(p.dir, "old8"));
-    copy_checkpoint(step(&p, 12), below(p.dir, "old12"));
+    Str before = content(below(p.out, "settings.json")), after;
     OK(trial_small(&r, p.data, p.out, &e));
-    SET(&r, "seed", "7", "keep-checkpoints", "1", "hidden-size", "8", "n-decoder-layers", "1");
-    r.stop_at = 8;
-    OK(trial_run(&r, &e));
-    CHECK(has_line(&r.words, "holds checkpoints of an earlier run: those of the same or an earlier step are replaced or thinned out, later ones stay"));
-    TEXT(names_in(p.out), "latest settings.json step_000008 step_000012");
-    TEXT(latest(p.out), "step_000008");
-    CHECK(!same_checkpoints(step(&p, 8), below(p.dir, "old8")) && same_state_too(step(&p, 12), below(p.dir, "old12")) && !hidden_in(p.out));
+    SET(&r, "seed", "7");
+    CHECK(trial_run(&r, &e) && e.code == FTS_USAGE);
+    CHECK(strstr(e.message, "holds checkpoints of an earlier run: choose another folder, or continue that run with --resume-checkpoint latest"));
+    TEXT(names_in(p.out), "latest settings.json step_000004 step_000008 step_000012");
+    CHECK(same_state_too(step(&p, 8), below(p.dir, "old8")) && !hidden_in(p.out));
+    after = content(below(p.out, "settings.json"));
+    TEXT(after.p, before.p);
+    str_free(&before);
+    str_free(&after);
     trial_close(&r);
 }
 
@@ -293,7 +295,7 @@ TEST(train_resume_refuses_other_models)
     for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
         CHECK(run_in(&p, WITH("steps-per-epoch", "1", "resume-checkpoint", "latest", other[i][0], other[i][1]), NULL, &e));
         if (!strstr(e.message, other[i][2]) || !strstr(e.message, " is another model: ")) test_fail(__FILE__, __LINE__, "%s %s: '%s'", other[i][0], other[i][1], e.message);
-        CHECK(run_in(&p, WITH("steps-per-epoch", "1", "init-from", step(&p, 1), other[i][0], other[i][1]), NULL, &e));
+        CHECK(run_in(&p, WITH("steps-per-epoch", "1", "checkpoint-dir", below(p.dir, "tuned"), "init-from", step(&p, 1), other[i][0], other[i][1]), NULL, &e));
         if (!strstr(e.message, other[i][2]) || !strstr(e.message, "--init-from: ")) test_fail(__FILE__, __LINE__, "%s %s: '%s'", other[i][0], other[i][1], e.message);
     }
     CHECK(run_in(&p, WITH("steps-per-epoch", "1", "resume-checkpoint", "latest", "patch", "1", "patch-len", "4", "patch-stride", "4"), NULL, &e) && strstr(e.message, "patch_len 1 against 4"));
@@ -418,9 +420,10 @@ TEST(train_init_from_takes_weights_only)
         CHECK(same_file(below(other, "step_000001/model.safetensors"), below(bare, "model.safetensors")));
         CHECK(!same_file(below(other, "step_000001/optimizer.safetensors"), below(step(&p, 4), "optimizer.safetensors")));
         trial_close(&r);
+        OK(dir_remove(other, &e));
     }
     CHECK(!unlink(below(bare, "model.safetensors")));
-    CHECK(run_in(&p, WITH("init-from", bare), NULL, &e) && strstr(e.message, "--init-from: ") && strstr(e.message, bare));
+    CHECK(run_in(&p, WITH("checkpoint-dir", other, "init-from", bare), NULL, &e) && strstr(e.message, "--init-from: ") && strstr(e.message, bare));
 }
 
 TEST(train_two_runs_do_not_share_a_folder)

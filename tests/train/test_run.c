@@ -212,9 +212,9 @@ TEST(train_ood_data_are_left_out)
     OK(trial_small(&rest, p.data, below(p.dir, "rest"), &e));
     OK(trial_run(&rest, &e));
     CHECK(has_line(&rest.words, "data: 1 source, 20 series") && same_checkpoints(saved(&p, 12), below(p.dir, "rest/step_000012")));
-    SET(&rest, "dataset-path", below(p.dir, "other"));
+    SET(&rest, "dataset-path", below(p.dir, "other"), "checkpoint-dir", below(p.dir, "all"));
     OK(trial_run(&rest, &e));
-    CHECK(has_line(&rest.words, "data: 2 sources, 28 series") && !same_checkpoints(saved(&p, 12), below(p.dir, "rest/step_000012")));
+    CHECK(has_line(&rest.words, "data: 2 sources, 28 series") && !same_checkpoints(saved(&p, 12), below(p.dir, "all/step_000012")));
     trial_close(&p.r);
     trial_close(&rest);
 }
@@ -451,13 +451,14 @@ TEST(train_with_a_full_disk_ends_in_one_line)
         bad = trial_run(&p.r, &e);
         CHECK(!bad || (e.code == FTS_IO && strstr(e.message, "No space left on device") && !strchr(e.message, '\n')));
         CHECK(in_order(&p));
+        if (bad) OK(dir_remove(p.out, &e));
     }
     CHECK(!bad && n > 20);
     trial_close(&p.r);
 }
 
-/* Each allocation of a run fails once, with all that follow: an end in one line, never another. */
-static void run_without_memory(Place *p)
+/* Each allocation of a run fails once, with all that follow: an end in one line, never another. fresh: each time in no folder yet. */
+static void run_without_memory(Place *p, int fresh)
 {
     Err e = {0};
     long n = 0, seen = 0;
@@ -467,6 +468,7 @@ static void run_without_memory(Place *p)
         seen = test_alloc_fail(0);
         if (bad && (e.code != FTS_NOMEM || strchr(e.message, '\n') || !*e.message)) test_fail(__FILE__, __LINE__, "allocation %ld, code %d: %s", n, e.code, e.message);
         CHECK(in_order(p));
+        if (fresh && seen >= n) OK(dir_remove(p->out, &e));
     }
     CHECK(n > 50 && seen < n && has_line(&p->r.said, "end step=2 done"));
 }
@@ -477,7 +479,7 @@ TEST(train_without_memory_ends_in_one_line)
     Place p;
     OK(tiny(&p, &e));
     SET(&p.r, "ood-val-dataset-path", synth(below(p.dir, "ood"), 5, 100));
-    run_without_memory(&p);
+    run_without_memory(&p, 1);
     trial_close(&p.r);
 }
 
@@ -489,6 +491,6 @@ TEST(train_resumed_without_memory_ends_in_one_line)
     SET(&p.r, "keep-checkpoints", "0", "val-split", "0");
     OK(trial_run(&p.r, &e));
     SET(&p.r, "resume-checkpoint", saved(&p, 1));
-    run_without_memory(&p);
+    run_without_memory(&p, 0);
     trial_close(&p.r);
 }
