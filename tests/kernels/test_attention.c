@@ -183,6 +183,7 @@ static double one_forward(const int *shape, const int *hs, Dtype type, int pad, 
     open_formula(&k, 0);
     k.out = rig_out_mat(&k.r, "o", k.o, 1);
     k.olse = rig_out(&k.r, "lse", 'f', k.lse, k.o.rows, hs[0], hs[0], 1);
+    for (int i = 0; k.r.type == BF16 && i < k.r.nout; i++) k.r.out[i].steps = 0x1p-9;
     rig_check(&k.r, run_attention, attention_formula, &k);
     rig_close(&k.r);
     return k.top;
@@ -294,6 +295,7 @@ static double one_bwd(const int *shape, const int *hs, Dtype type, int pad, doub
     open_formula(&k, 1);
     go_forward(&k, "ref");
     k.out = rig_out_mat(&k.r, "dqkv", k.dqkv, 1);
+    for (int i = 0; k.r.type == BF16 && i < k.r.nout; i++) k.r.out[i].steps = 0x1p-9;
     rig_check(&k.r, run_attention_bwd, bwd_formula, &k);
     rig_close(&k.r);
     return k.top;
