@@ -1,12 +1,14 @@
 #include "device.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "util/par.h"
 
 /* What only some builds have. */
 __attribute__((weak)) extern const Device emu_device;
 __attribute__((weak)) void emu_order(int descending);
+__attribute__((weak)) int emu_products(void);
 __attribute__((weak)) void *gpu_managed(size_t bytes);
 __attribute__((weak)) void gpu_managed_free(void *p);
 
@@ -17,6 +19,16 @@ static const char *named(void)
 }
 
 int test_device_is_real(void) { return named() && gpu_managed; }
+
+int test_wgmma_asked(void) { const char *set = getenv("FTS_WGMMA"); return set && !strcmp(set, "yes"); }
+int test_wgmma_count(void) { return emu_products && !test_device_is_real() ? emu_products() : -1; }
+
+/* The library would take what is to be tested. */
+void test_wgmma_ask(int on)
+{
+    if (on) { setenv("FTS_WGMMA", "yes", 1); setenv("FTS_CUBLAS", "no", 1); }
+    else { unsetenv("FTS_WGMMA"); unsetenv("FTS_CUBLAS"); }
+}
 
 /* backend_open() for a device that is in no list. */
 static int open_emulator(Backend **out, Dtype type, int descending, Err *e)

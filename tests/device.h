@@ -11,4 +11,9 @@ int   test_device_is_real(void);
 void *test_device_memory(size_t bytes);
 void  test_device_free(void *p);
 
+/* Products by Hopper's instructions, which FTS_WGMMA=yes asks for: a test does for a while (on 1, then 0). */
+int   test_wgmma_asked(void);
+void  test_wgmma_ask(int on);
+int   test_wgmma_count(void);            /* of them so far; -1: nobody counts */
+
 #endif

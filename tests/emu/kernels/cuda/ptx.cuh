@@ -25,7 +25,9 @@ static inline void mma_bf16(float c[4], const unsigned a[4], const unsigned b[2]
     }
 }
 
+static inline float quick_sigmoid(float x) { return 1 / (1 + expf(-x)); }
+
 /* The block's shared memory of a size that the launch says; no kernel here takes more than this. */
-static inline void *launch_memory() { alignas(16) static char memory[228 << 10]; return memory; }
+static inline void *launch_memory() { alignas(1024) static char memory[228 << 10]; return memory; }
 
 #endif
