@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "test.h"
 #include "util/par.h"
 
 /* What only some builds have. */
@@ -28,6 +29,13 @@ void test_wgmma_ask(int on)
 {
     if (on) { setenv("FTS_WGMMA", "yes", 1); setenv("FTS_CUBLAS", "no", 1); }
     else { unsetenv("FTS_WGMMA"); unsetenv("FTS_CUBLAS"); }
+}
+
+int test_device_is_there(void)
+{
+    if (named() || &emu_device) return 1;
+    test_skip("the emulator of CUDA is not built in");
+    return 0;
 }
 
 /* backend_open() for a device that is in no list. */

@@ -349,11 +349,18 @@ static int too_much(int tier, const Rig *r)
     return (r->thin && r->serial % r->thin) || (r->c.in.ntok > 110 && !(r->c.in.ntok == 255 && r->type == F32));
 }
 
+/* Who asks for products of one kind asks for those of a device. */
+static int device_alone(void)
+{
+    const char *library = getenv("FTS_CUBLAS");
+    return test_wgmma_asked() || (library && !strcmp(library, "yes"));
+}
+
 void rig_check(Rig *r, Run *run, Formula *formula, void *job)
 {
     formula(job, r);
     for (int t = 0; t < TIERS; t++) {
-        if (!tier_has(t, r->type) || too_much(t, r) || (test_wgmma_asked() && t && strcmp(tier_names[t], "cuda"))) continue;
+        if (!tier_has(t, r->type) || too_much(t, r) || (t && device_alone() && strcmp(tier_names[t], "cuda"))) continue;
         Backend *b = tier_open(tier_names[t], r->type, 1, &r->dims);
         if (!b) continue;
         run_whole(r, b, run, job, 0xff);

@@ -429,6 +429,7 @@ TEST(op_ffn_bwd)
 
 TEST(cuda_shared_expert_by_a_library)
 {
+    if (!test_device_is_there()) return;
     shared_by_a_library(one_ffn);
     shared_by_a_library(one_ffn_bwd);
 }
@@ -438,6 +439,7 @@ TEST(cuda_mlp_by_wgmma)
 {
     static const int what[][5] = {{5, 1, 4, 2, 0}, {8, 0, 8, 2, 0}, {4, 3, 3, 3, 0}, {8, 2, 0, 0, 1}, {2, 0, 4, 2, 1}};
     int before = test_wgmma_count();
+    if (!test_device_is_there()) return;
     if (test_wgmma_asked()) { test_skip("FTS_WGMMA=yes has all tests of the MLP do this"); return; }
     test_wgmma_ask(1);
     for (size_t i = 0; i < sizeof what / sizeof *what; i++) {

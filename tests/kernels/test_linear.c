@@ -163,6 +163,7 @@ TEST(cuda_products_by_a_library)
 {
     const char *set = getenv("FTS_CUBLAS");
     char before[16] = "";
+    if (!test_device_is_there()) return;
     if (set) snprintf(before, sizeof before, "%s", set);
     setenv("FTS_CUBLAS", "yes", 1);
     for (int s = 0; s < nsmall; s++)
@@ -180,6 +181,7 @@ TEST(cuda_products_by_wgmma)
 {
     static const int more[] = {1, 4, 8, 9, 10};             /* of widths: multiples of 8, or not (1) */
     int before = test_wgmma_count(), full = 0;
+    if (!test_device_is_there()) return;
     if (test_wgmma_asked()) { test_skip("FTS_WGMMA=yes has all tests of products do this"); return; }
     test_wgmma_ask(1);
     for (int i = 0; i < 5; i++)
