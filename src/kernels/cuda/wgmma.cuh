@@ -1,28 +1,10 @@
-/* wgmma.cuh - Hopper's products of matrices in shared memory, and copies into it that go on while a block computes. sm_90a alone has
- * the products: for other devices the functions are there and do nothing, and the host does not call what would use them. */
+/* wgmma.cuh - Hopper's products of matrices in shared memory. sm_90a alone has them: for other devices the functions are there and do nothing, and the host does not call what would use them. */
 #ifndef KERNELS_CUDA_WGMMA_CUH
 #define KERNELS_CUDA_WGMMA_CUH
 
-#include <stdint.h>
+#include "kernels/cuda/copies.cuh"
 
 namespace fts_cuda {
-
-static __device__ __forceinline__ unsigned shared_address(const void *p) { return unsigned(__cvta_generic_to_shared(p)); }
-
-/* 16 bytes from global to shared memory, both at multiples of 16; bytes 0: zeros, and nothing is read. */
-static __device__ __forceinline__ void copy_16(void *to, const void *from, int bytes)
-{
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" :: "r"(shared_address(to)), "l"(from), "r"(bytes) : "memory");
-}
-static __device__ __forceinline__ void copies_end() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-/* Until all groups of this thread but the last LEFT have come, and products may read what they brought. */
-template <int LEFT> static __device__ __forceinline__ void copies_wait()
-{
-    asm volatile("cp.async.wait_group %0;" :: "n"(LEFT) : "memory");
-#ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
-#endif
-}
 
 static __device__ __forceinline__ void products_begin()
 {

@@ -4,6 +4,8 @@
 
 #include <cuda_runtime.h>
 
+#include "util/num.h"
+
 static inline float emu_half_of(unsigned word, int upper)
 {
     unsigned u = upper ? word & 0xffff0000u : word << 16;
@@ -24,6 +26,8 @@ static inline void mma_bf16(float c[4], const unsigned a[4], const unsigned b[2]
             c[e] = fmaf(emu_half_of(all[8 * (row % 8 * 4 + k % 8 / 2) + row / 8 + 2 * (k / 8)], k % 2), emu_half_of(all[8 * (col * 4 + k % 8 / 2) + 4 + k / 8], k % 2), c[e]);
     }
 }
+
+static inline unsigned pack_halves(float low, float high) { return unsigned(f32_to_bf16(low)) | unsigned(f32_to_bf16(high)) << 16; }
 
 static inline float quick_sigmoid(float x) { return 1 / (1 + expf(-x)); }
 

@@ -1,31 +1,15 @@
-/* wgmma.cuh - in the place of src/kernels/cuda/wgmma.cuh for the emulator: what its instructions do, from the tables of the PTX manual.
- *
- * What goes on while a thread does other things happens as early as it may when threads go upwards, and as late as it may when they go downwards:
- * what is read too early, or overwritten too early, shows in one of the two. */
+/* wgmma.cuh - in the place of src/kernels/cuda/wgmma.cuh for the emulator: what its instructions do, from the tables of the PTX manual. When they happen: see copies.cuh. */
 #ifndef KERNELS_CUDA_WGMMA_CUH
 #define KERNELS_CUDA_WGMMA_CUH
 
-#include <cuda_runtime.h>
-
-#include "kernels/cuda/ptx.cuh"
+#include "kernels/cuda/copies.cuh"
 
 namespace fts_cuda {
 
 inline int emu_wgmma_count;              /* of products by a group of threads, for tests: the last thread of each counts */
 
-static inline unsigned shared_address(const void *p) { return unsigned(static_cast<const char *>(p) - static_cast<const char *>(launch_memory())); }
-
-struct EmuCopy { void *to; const void *from; int bytes, group; };
 struct EmuProduct { float *c; uint64_t a, b; int add, a_across, b_across, group; };
-template <class T, int MOST> struct EmuQueue { T item[MOST]; int n, groups; };
-inline EmuQueue<EmuCopy, 64> emu_copies[256];
 inline EmuQueue<EmuProduct, 16> emu_products[256];
-
-static inline void emu_do(const EmuCopy &c)
-{
-    memset(c.to, 0, 16);
-    if (c.bytes) memcpy(c.to, c.from, size_t(c.bytes));
-}
 
 /* The 16 bytes in which number (row, k) of an operand lies: exchanged pieces are those whose address has other bits 4..6. */
 static inline const unsigned short *emu_piece(uint64_t d, int across, int row, int k)
@@ -69,32 +53,6 @@ static inline void emu_do(const EmuProduct &p)
         for (int i = 0; i < 64; i++) p.c[i / 2 * 4 + 2 * h + i % 2] = sum[h][i];
     }
 }
-
-/* All of groups before the last LEFT; what is left moves to the front. */
-template <class T, int MOST> static inline void emu_wait(EmuQueue<T, MOST> &q, int left)
-{
-    int kept = 0;
-    for (int i = 0; i < q.n; i++)
-        if (q.item[i].group < q.groups - left) emu_do(q.item[i]);
-        else q.item[kept++] = q.item[i];
-    q.n = kept;
-}
-template <class T, int MOST> static inline void emu_start(EmuQueue<T, MOST> &q, T x)
-{
-    x.group = q.groups;
-    if (!emu::late()) emu_do(x);
-    else if (q.n == MOST) abort();
-    else q.item[q.n++] = x;
-}
-
-static inline void copy_16(void *to, const void *from, int bytes)
-{
-    if (reinterpret_cast<uintptr_t>(to) % 16 || reinterpret_cast<uintptr_t>(from) % 16) abort();
-    memset(to, 0xff, 16);
-    emu_start(emu_copies[threadIdx.x], EmuCopy{to, from, bytes, 0});
-}
-static inline void copies_end() { emu_copies[threadIdx.x].groups++; }
-template <int LEFT> static inline void copies_wait() { emu_wait(emu_copies[threadIdx.x], LEFT); }
 
 static inline void products_begin() {}
 static inline void products_end() { emu_products[threadIdx.x].groups++; }
