@@ -234,7 +234,7 @@ TEST(infer_again_without_graphs)
         emu_graph_fails = how;
         STEPS(&p, "fails", {1, {{0, 0, 6}}, 0}, {1, {{0, 0, 6}}, 0}, {1, {{0, 0, 6}}, 0}, {1, {{0, 0, 6}}, 0}, {1, {{0, 0, 4}}, how < 4});
         emu_graph_fails = 0;
-        STEPS(&p, "after", {1, {{0, 0, 6}}, 0}, {1, {{0, 0, 4}}, how < 4});
+        STEPS(&p, "after", {1, {{0, 0, 6}}, 0}, {1, {{0, 0, 6}}, 0}, {1, {{0, 0, 4}}, how < 4});
         CHECK(closed(&p));
     }
 }
