@@ -34,9 +34,9 @@ enum { INPUTS = 3, SMALL = 8, MARKS = 8192, GRAPHS = 16 };     /* copies of inpu
 struct Copied { size_t from, to, n; };
 struct Copies { const float *from; size_t end, all; Copied *host, *device; int n, stale; bfloat *to; };
 
-/* A pass that may come again (graph.cu). Key: all that decides what its ops enqueue; what lies in tables does not, nor what is sent. */
-struct KeyInput { const void *at[5]; int ntok, nseg, nchunk, ntile, longest, P, S; };
-struct Key { const void *owner, *scratch; int ninput; KeyInput input[INPUTS]; };
+/* A pass that may come again (graph.cu). Key: all that decides what its ops enqueue; what lies in tables does not, nor what is sent. Compared as bytes: no padding. */
+struct KeyInput { const void *at[5]; int n[8]; };
+struct Key { const void *owner, *scratch; KeyInput input[INPUTS]; };
 struct Sent { const void *host; size_t bytes; };                 /* from where ops got something while they were recorded: it is sent again from there */
 struct Graph { Key key; cudaGraphExec_t run; int seen, refused, nsent; int64_t used; Sent sent[SMALL]; };      /* run NULL: not recorded yet, or refused */
 struct Graphs { Graph all[GRAPHS], *recorded; int wanted, failed; int64_t passes, replays; };                 /* recorded: which one is at this moment, or NULL */

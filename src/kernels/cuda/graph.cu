@@ -7,7 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <type_traits>
+
 namespace fts_cuda {
+
+static_assert(std::has_unique_object_representations_v<Key>);
 
 int graphs_wanted()
 {
@@ -28,16 +32,15 @@ void graphs_drop(Cuda *c)
     c->graphs.failed = 1;
 }
 
-/* All host numbers that ops take from an input, and where the device has it. Compared as bytes, so padding is zero, too. */
+/* All host numbers that ops take from an input, and where the device has it. */
 static void make_key(const Backend *b, Key *k, const void *owner, const Input *in, int n)
 {
     memset(k, 0, sizeof *k);
     k->owner = owner;
     k->scratch = b->scratch;
-    k->ninput = n;
     for (int i = 0; i < n; i++) {
         const Tables *t = static_cast<const Tables *>(in[i].own);
-        k->input[i] = KeyInput{{t->points, t->seg, t->chunk, t->seg_of, t->tile}, in[i].ntok, in[i].nseg, in[i].nchunk, t->ntile, in[i].longest, in[i].P, in[i].S};
+        k->input[i] = KeyInput{{t->points, t->seg, t->chunk, t->seg_of, t->tile}, {in[i].ntok, in[i].nseg, in[i].nchunk, t->ntile, in[i].longest, in[i].P, in[i].S}};
     }
 }
 
