@@ -83,13 +83,21 @@ typedef enum { cudaStreamCaptureModeThreadLocal = 1 } cudaStreamCaptureMode;
 extern "C" {
 extern int emu_graph_fails;                                  /* 1: no capture begins; 2: none ends well; 3: no graph becomes executable; 4: none starts */
 int emu_spoil();                                             /* 1: a capture was under way, it is spoilt now */
-cudaError_t cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode mode);
-cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g);
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t *run, cudaGraph_t g, unsigned long long flags);
-cudaError_t cudaGraphLaunch(cudaGraphExec_t run, cudaStream_t s);
-cudaError_t cudaGraphDestroy(cudaGraph_t g);
-cudaError_t cudaGraphExecDestroy(cudaGraphExec_t run);
 }
+/* Under other names than those of the real runtime, which may be linked beside it. */
+namespace emu {
+cudaError_t capture_begin(cudaStream_t s);
+cudaError_t capture_end(cudaStream_t s, cudaGraph_t *g);
+cudaError_t graph_make(cudaGraphExec_t *run, cudaGraph_t g);
+cudaError_t graph_start(cudaGraphExec_t run);
+cudaError_t graph_free(cudaGraph_t g);
+}
+static inline cudaError_t cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode) { return emu::capture_begin(s); }
+static inline cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g) { return emu::capture_end(s, g); }
+static inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t *run, cudaGraph_t g, unsigned long long) { return emu::graph_make(run, g); }
+static inline cudaError_t cudaGraphLaunch(cudaGraphExec_t run, cudaStream_t) { return emu::graph_start(run); }
+static inline cudaError_t cudaGraphDestroy(cudaGraph_t g) { return emu::graph_free(g); }
+static inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t run) { return emu::graph_free(run); }
 /* Now, or when the graph is launched: what f holds is copied. */
 template <class F> static inline cudaError_t emu_do(cudaStream_t s, F f)
 {

@@ -187,11 +187,19 @@ void *device_alloc(size_t bytes)
 
 extern "C" void emu_order(int d) { emu::descending = d; }
 
-/* Graphs: one thread, so that one stream is captured at most. */
+/* Graphs. One thread calls, so that one stream is captured at most. */
 struct alignas(16) Node { Node *next; emu::Body *work; };    /* what it works on lies behind it */
 struct CUgraph_st { Node *first, **end; };
 static cudaStream_t capturing;
 int emu_graph_fails;
+
+int emu_spoil()
+{
+    if (capturing) capturing->spoilt = 1;
+    return capturing != nullptr;
+}
+
+namespace emu {
 
 static cudaGraph_t graph_new()
 {
@@ -201,7 +209,7 @@ static cudaGraph_t graph_new()
     return g;
 }
 
-void emu::write_down(Body *work, const void *job, size_t bytes)
+void write_down(Body *work, const void *job, size_t bytes)
 {
     Node *n = static_cast<Node *>(malloc(sizeof *n + bytes));
     if (!n) abort();
@@ -211,13 +219,7 @@ void emu::write_down(Body *work, const void *job, size_t bytes)
     capturing->captured->end = &n->next;
 }
 
-int emu_spoil()
-{
-    if (capturing) capturing->spoilt = 1;
-    return capturing != nullptr;
-}
-
-cudaError_t cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode)
+cudaError_t capture_begin(cudaStream_t s)
 {
     if (emu_graph_fails == 1 || emu_spoil()) return cudaErrorStreamCaptureUnsupported;
     s->captured = graph_new();
@@ -225,19 +227,20 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode)
     return cudaSuccess;
 }
 
-cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g)
+cudaError_t capture_end(cudaStream_t s, cudaGraph_t *g)
 {
     int bad = s->spoilt || emu_graph_fails == 2;
     *g = s->captured;
     s->captured = nullptr;
     capturing = nullptr;
     s->spoilt = 0;
-    if (bad) cudaGraphDestroy(*g);
-    if (bad) *g = nullptr;
-    return bad ? cudaErrorStreamCaptureInvalidated : cudaSuccess;
+    if (!bad) return cudaSuccess;
+    graph_free(*g);
+    *g = nullptr;
+    return cudaErrorStreamCaptureInvalidated;
 }
 
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t *run, cudaGraph_t g, unsigned long long)
+cudaError_t graph_make(cudaGraphExec_t *run, cudaGraph_t g)
 {
     if (emu_graph_fails == 3 || emu_spoil()) return cudaErrorMemoryAllocation;
     *run = graph_new();
@@ -246,14 +249,14 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *run, cudaGraph_t g, unsigned l
     return cudaSuccess;
 }
 
-cudaError_t cudaGraphLaunch(cudaGraphExec_t run, cudaStream_t)
+cudaError_t graph_start(cudaGraphExec_t run)
 {
     if (emu_graph_fails == 4 || emu_spoil()) return cudaErrorNotSupported;
     for (Node *n = run->first; n; n = n->next) n->work(n + 1);
     return cudaSuccess;
 }
 
-cudaError_t cudaGraphDestroy(cudaGraph_t g)
+cudaError_t graph_free(cudaGraph_t g)
 {
     for (Node *n = g->first, *next; n; n = next) {
         next = n->next;
@@ -263,7 +266,7 @@ cudaError_t cudaGraphDestroy(cudaGraph_t g)
     return cudaSuccess;
 }
 
-cudaError_t cudaGraphExecDestroy(cudaGraphExec_t run) { return cudaGraphDestroy(run); }
+}
 
 /* In the place of cuBLASLt: FTS_CUBLAS=yes asks for it. It adds no bias to bf16 results, as some shapes of the library do not. */
 extern "C" {
