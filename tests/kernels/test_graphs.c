@@ -16,6 +16,8 @@ static int bench_open(Bench *k)
     const Dims d = {.tokens = 64, .chunks = 2, .longest = 64, .D = WIDTH, .H = 1, .Hk = 1, .d = WIDTH, .F = 2, .P = 1, .S = 1, .O = 1};
     Err e;
     *k = (Bench){0};
+    const char *set = getenv("FTS_GRAPHS");
+    if (set && !strcmp(set, "no")) { test_skip("FTS_GRAPHS=no is set"); return 0; }
     if (test_device_open(&k->b, F32, 0, &e)) { test_skip(e.message); return 0; }
     if (backend_alloc(k->b, sizeof one, (void **)&k->w, "a test", &e) || backend_alloc(k->b, MOST * WIDTH * sizeof *k->h, (void **)&k->h, "a test", &e)
         || backend_reserve(k->b, &d, &e)) {

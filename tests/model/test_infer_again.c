@@ -1,5 +1,6 @@
 /* test_infer_again.c - passes that come again: started as one launch on a device, they give the bits of ops that are called one by one. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,13 +29,27 @@ typedef struct Step { int n; Piece piece[PIECES]; int replayed; } Step;
 typedef struct Side { Backend *b; Model *m; Infer f; float out[SLOTS * OUTPUTS]; } Side;
 typedef struct Pair { Side side[2]; int step; } Pair;
 
+/* Of the environment while a device is opened. */
+static void put(const char *name, const char *value, char before[16])
+{
+    const char *set = getenv(name);
+    snprintf(before, 16, "%s", set ? set : "");
+    setenv(name, value, 1);
+}
+static void put_back(const char *name, const char *before)
+{
+    if (*before) setenv(name, before, 1);
+    else unsetenv(name);
+}
+
 static int side_open(Side *s, const ModelConfig *c, const char *graphs, const char *library, Dtype type, Err *e)
 {
-    setenv("FTS_GRAPHS", graphs, 1);
-    setenv("FTS_CUBLAS", library, 1);
+    char before[2][16];
+    put("FTS_GRAPHS", graphs, before[0]);
+    put("FTS_CUBLAS", library, before[1]);
     int bad = test_device_open(&s->b, type, 0, e);
-    unsetenv("FTS_GRAPHS");
-    unsetenv("FTS_CUBLAS");
+    put_back("FTS_GRAPHS", before[0]);
+    put_back("FTS_CUBLAS", before[1]);
     if (bad || model_open(&s->m, c, s->b, 0, e)) return -1;
     model_init(s->m, 7);
     return infer_open(&s->f, s->m, TOKENS, SLOTS, CAP, e);
@@ -124,7 +139,8 @@ static void forecasts(const ModelConfig *c, const char *library, Dtype type)
         {2, {{0, 0, 5}, {1, 0, 3}}, 0}, {2, {{0, 0, 5}, {1, 0, 3}}, 0}, {2, {{0, 0, 5}, {1, 0, 3}}, 1}, {2, {{0, 0, 3}, {1, 0, 5}}, 1}, {2, {{2, 0, 5}, {0, 0, 3}}, 1},
         {2, {{0, 3, 1}, {2, 5, 1}}, 0}, {2, {{0, 4, 1}, {2, 6, 1}}, 0}, {2, {{0, 5, 1}, {2, 7, 1}}, 1}, {2, {{1, 0, 1}, {0, 6, 1}}, 1},
         {1, {{0, 0, 8}}, 0}, {1, {{0, 0, 8}}, 0}, {1, {{1, 0, 8}}, 1}, {1, {{1, 8, 8}}, 1},
-        {3, {{0, 8, 2}, {1, 16, 2}, {2, 8, 4}}, 0}, {2, {{0, 0, 5}, {1, 0, 3}}, 1}, {3, {{2, 12, 6}, {0, 10, 1}, {1, 5, 1}}, 0}, {3, {{2, 12, 6}, {0, 10, 1}, {1, 5, 1}}, 1});
+        {3, {{0, 8, 2}, {1, 16, 2}, {2, 8, 4}}, 0}, {2, {{0, 0, 5}, {1, 0, 3}}, 1},
+        {3, {{2, 12, 6}, {0, 10, 1}, {1, 5, 1}}, 0}, {3, {{2, 12, 6}, {0, 10, 1}, {1, 5, 1}}, 1});
     CHECK(closed(&p));
 }
 
