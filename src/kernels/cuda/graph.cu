@@ -133,17 +133,19 @@ int end(Backend *b)
     return !make(b, g) || !start(b, g);
 }
 
-/* Nothing is enqueued: what lies there at the time of the launch is sent before it. The pass that ran plainly made the room. */
+/* Nothing is enqueued: what lies there at the time of the launch is sent before it, once for all ops that asked. The pass that ran plainly made the room. */
 const void *graph_sends(Backend *b, const void *host, size_t bytes)
 {
     Cuda *c = cuda_of(b);
     Graph *g = c->graphs.recorded;
-    int i = g->nsent;
+    int i = 0;
+    while (i < g->nsent && (g->sent[i].host != host || g->sent[i].bytes != bytes)) i++;
     if (i == SMALL || c->small[i].size < bytes) {
         c->graphs.failed = 1;
         return nullptr;
     }
-    g->sent[g->nsent++] = Sent{host, bytes};
+    g->sent[i] = Sent{host, bytes};
+    if (i == g->nsent) g->nsent++;
     return c->small[i].device;
 }
 
