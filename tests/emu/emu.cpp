@@ -191,13 +191,94 @@ extern "C" void emu_order(int d) { emu::descending = d; }
 #include "kernels/cuda/wgmma.cuh"
 extern "C" int emu_products() { return fts_cuda::emu_wgmma_count; }
 
+/* Graphs. One thread calls, so that one stream is captured at most. */
+struct alignas(16) Node { Node *next; emu::Body *work; };    /* what it works on lies behind it */
+struct CUgraph_st { Node *first, **end; };
+static cudaStream_t capturing;
+int emu_graph_fails;
+
+int emu_spoil()
+{
+    if (capturing) capturing->spoilt = 1;
+    return capturing != nullptr;
+}
+
+namespace emu {
+
+static cudaGraph_t graph_new()
+{
+    cudaGraph_t g = static_cast<cudaGraph_t>(calloc(1, sizeof *g));
+    if (!g) abort();
+    g->end = &g->first;
+    return g;
+}
+
+void write_down(Body *work, const void *job, size_t bytes)
+{
+    Node *n = static_cast<Node *>(malloc(sizeof *n + bytes));
+    if (!n) abort();
+    *n = Node{nullptr, work};
+    memcpy(n + 1, job, bytes);
+    *capturing->captured->end = n;
+    capturing->captured->end = &n->next;
+}
+
+cudaError_t capture_begin(cudaStream_t s)
+{
+    if (emu_graph_fails == 1 || emu_spoil()) return cudaErrorStreamCaptureUnsupported;
+    s->captured = graph_new();
+    capturing = s;
+    return cudaSuccess;
+}
+
+cudaError_t capture_end(cudaStream_t s, cudaGraph_t *g)
+{
+    int bad = s->spoilt || emu_graph_fails == 2;
+    *g = s->captured;
+    s->captured = nullptr;
+    capturing = nullptr;
+    s->spoilt = 0;
+    if (!bad) return cudaSuccess;
+    graph_free(*g);
+    *g = nullptr;
+    return cudaErrorStreamCaptureInvalidated;
+}
+
+cudaError_t graph_make(cudaGraphExec_t *run, cudaGraph_t g)
+{
+    if (emu_graph_fails == 3 || emu_spoil()) return cudaErrorMemoryAllocation;
+    *run = graph_new();
+    (*run)->first = g->first;
+    g->first = nullptr;
+    return cudaSuccess;
+}
+
+cudaError_t graph_start(cudaGraphExec_t run)
+{
+    if (emu_graph_fails == 4 || emu_spoil()) return cudaErrorNotSupported;
+    for (Node *n = run->first; n; n = n->next) n->work(n + 1);
+    return cudaSuccess;
+}
+
+cudaError_t graph_free(cudaGraph_t g)
+{
+    for (Node *n = g->first, *next; n; n = next) {
+        next = n->next;
+        free(n);
+    }
+    free(g);
+    return cudaSuccess;
+}
+
+}
+
 /* In the place of cuBLASLt: FTS_CUBLAS=yes asks for it. It adds no bias to bf16 results, as some shapes of the library do not. */
 extern "C" {
 #include "kernels/cuda/lt.h"
 }
 #include "util/num.h"
 
-struct Lt { int unused; };
+struct Lt { cudaStream_t stream; };
 
 static float operand_at(const LtProduct *p, const void *m, size_t i)
 {
@@ -219,14 +300,22 @@ static void one_result(const LtProduct *p, int r, int c)
 }
 
 extern "C" {
-Lt *lt_open(void *, Err *) { static Lt lt; return &lt; }
-void lt_close(Lt *) {}
-int lt_product(Lt *, const LtProduct *p)
+Lt *lt_open(void *stream, Err *)
 {
-    if (p->bias && p->out == BF16) return -1;
-    for (int r = 0; r < p->n; r++)
-        for (int c = 0; c < p->m; c++) one_result(p, r, c);
-    return 0;
+    Lt *lt = static_cast<Lt *>(malloc(sizeof *lt));
+    if (!lt) abort();
+    lt->stream = static_cast<cudaStream_t>(stream);
+    return lt;
+}
+void lt_close(Lt *lt) { free(lt); }
+int lt_product(Lt *lt, const LtProduct *product)
+{
+    LtProduct p = *product;
+    if (p.bias && p.out == BF16) return -1;
+    return emu_do(lt->stream, [=] {
+        for (int r = 0; r < p.n; r++)
+            for (int c = 0; c < p.m; c++) one_result(&p, r, c);
+    }) == cudaSuccess ? 0 : -1;
 }
 const char *lt_text(const Lt *) { return "library"; }
 int lt_wanted(void) { const char *set = getenv("FTS_CUBLAS"); return set && !strcmp(set, "yes"); }

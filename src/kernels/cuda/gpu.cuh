@@ -28,11 +28,18 @@ struct Tables { const float *points; const Seg *seg; const int *chunk, *seg_of; 
 
 /* Page-locked memory that is filled and sent again and again, without waiting for anything but its own last transfer. */
 struct Stage { char *host, *device; size_t size; cudaEvent_t sent; Tables tables; };
-enum { INPUTS = 3, SMALL = 8, MARKS = 8192 };    /* copies of inputs alive at once; small things on their way; readings of the clock */
+enum { INPUTS = 3, SMALL = 8, MARKS = 8192, GRAPHS = 16 };     /* copies of inputs alive at once; small things on their way; readings of the clock; passes that are known */
 
 /* bf16 copies of matrices among the weights at `from`. Copied: (n) where a range lies there, where its copy begins, its numbers. */
 struct Copied { size_t from, to, n; };
 struct Copies { const float *from; size_t end, all; Copied *host, *device; int n, stale; bfloat *to; };
+
+/* A pass that may come again (graph.cu). Key: all that decides what its ops enqueue; what lies in tables does not, nor what is sent. Compared as bytes: no padding. */
+struct KeyInput { const void *at[5]; int n[8]; };
+struct Key { const void *owner, *scratch; KeyInput input[INPUTS]; };
+struct Sent { const void *host; size_t bytes; };                 /* from where ops got something while they were recorded: it is sent again from there */
+struct Graph { Key key; cudaGraphExec_t run; int seen, refused, nsent; int64_t used; Sent sent[SMALL]; };      /* run NULL: not recorded yet, or refused */
+struct Graphs { Graph all[GRAPHS], *recorded; int wanted, failed; int64_t passes, replays; };                 /* recorded: which one is at this moment, or NULL */
 
 struct Cuda {
     int number;
@@ -41,6 +48,7 @@ struct Cuda {
     cudaError_t error; const char *where;        /* the first one, kept for backend_sync() */
     Stage input[INPUTS], small[SMALL];
     int next_input, next_small;
+    Graphs graphs;
     Copies copies;
     int64_t used;                                /* bytes of device memory that are allocated here */
     cudaEvent_t mark[MARKS];                     /* made when first used */
@@ -53,8 +61,15 @@ inline Cuda *cuda_of(const Backend *b) { return static_cast<Cuda *>(b->own); }
 void note(Backend *b, cudaError_t error, const char *where);
 void weights_changed(Backend *b, const void *p);                    /* somewhere from p on */
 const void *send(Backend *b, const void *host, size_t bytes);       /* for the next op: it is overwritten by a later one */
+int  send_again(Backend *b, int place, const void *host, size_t bytes);          /* to where the send() of this number, counted from begin(), sent it */
 const Tables *tables_of(Backend *b, const Input *in);
 size_t table_bytes(const Dims *d);
+
+int  graphs_wanted();                                               /* FTS_GRAPHS=no: each op is launched by itself */
+int  begin(Backend *b, const void *owner, Input *in, int n, int longest);
+int  end(Backend *b);
+const void *graph_sends(Backend *b, const void *host, size_t bytes);             /* send() while a pass is recorded */
+void graphs_drop(Cuda *c);                                          /* none is good any more: memory went */
 
 template <class... P, class... A> void launch(Backend *b, const char *what, void (*kernel)(P...), dim3 grid, int threads, A... args)
 {
