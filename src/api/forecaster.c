@@ -19,7 +19,7 @@ int fts_forecaster_open(FtsForecaster **f, const char *model_dir, int threads, F
     if (threads < 0 || threads > MOST_THREADS) return err_set(e, FTS_USAGE, "threads is %d, but must be 1 to %d, or 0 for what the machine allows", threads, MOST_THREADS);
     FtsForecaster *made = calloc(1, sizeof *made);
     if (!made) return err_nomem(e, sizeof *made, "a forecaster");
-    if (!forecaster_open(&made->made, model_dir, "cpu", threads, e)) {
+    if (!forecaster_open(&made->made, model_dir, "cpu", F32, threads, e)) {
         *f = made;
         return 0;
     }

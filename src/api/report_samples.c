@@ -85,7 +85,7 @@ static int room(Maker *m, Err *e)
 static int open_all(Maker *m, Err *e)
 {
     ModelConfig c;
-    if (weights_folder(m->folder, sizeof m->folder, &c, m->ask->dir, e) || forecaster_open(&m->f, m->folder, "cpu", m->ask->threads, e)) return -1;
+    if (weights_folder(m->folder, sizeof m->folder, &c, m->ask->dir, e) || forecaster_open(&m->f, m->folder, "cpu", F32, m->ask->threads, e)) return -1;
     return open_data(m, e) || check_data(m, e) || room(m, e) ? -1 : 0;
 }
 

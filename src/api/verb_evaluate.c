@@ -50,7 +50,7 @@ static int run_model(FtsTask *t, Err *e)
     const EvalOpts *o = &t->s.eval;
     Forecaster *f;
     char name[64];
-    if (forecaster_open(&f, o->model, o->device, o->threads == OPT_UNSET ? 0 : (int)o->threads, e)) return err_wrap(e, "--model");
+    if (forecaster_open(&f, o->model, o->device, o->bf16 ? BF16 : F32, o->threads == OPT_UNSET ? 0 : (int)o->threads, e)) return err_wrap(e, "--model");
     Predictor p = forecaster_predictor(f, name_of(o->model, name, sizeof name));
     int bad = run(t, (Contender){&p, 0}, e);
     forecaster_close(f);

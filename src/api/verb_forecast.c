@@ -94,7 +94,7 @@ static int open_out(Run *r, Err *e)
 static int open_run(Run *r, Err *e)
 {
     const ForecastOpts *o = r->o;
-    if (forecaster_open(&r->f, o->model, o->device, o->threads == OPT_UNSET ? 0 : (int)o->threads, e)) return err_wrap(e, "--model");
+    if (forecaster_open(&r->f, o->model, o->device, o->bf16 ? BF16 : F32, o->threads == OPT_UNSET ? 0 : (int)o->threads, e)) return err_wrap(e, "--model");
     int64_t fit = forecaster_most_points(r->f);
     r->most = o->context_length == OPT_UNSET || o->context_length > fit ? fit : o->context_length;
     r->x = malloc(AT_ONCE * (size_t)r->horizon * sizeof *r->x);

@@ -41,14 +41,14 @@ static int64_t first_point(const ModelConfig *c, int64_t points) { return (point
 
 int64_t forecaster_most_points(const Forecaster *f) { return (int64_t)(f->c.max_positions - 1) * f->c.S + f->c.P; }
 
-int forecaster_open(Forecaster **out, const char *dir, const char *device, int threads, Err *e)
+int forecaster_open(Forecaster **out, const char *dir, const char *device, Dtype type, int threads, Err *e)
 {
     char folder[4096];
     Forecaster *f = calloc(1, sizeof *f);
     *out = NULL;
     if (!f) return err_nomem(e, sizeof *f, "a forecaster");
     pthread_mutex_init(&f->lock, NULL);
-    if (weights_folder(folder, sizeof folder, &f->c, dir, e) || backend_open(&f->b, device, F32, threads, e) || model_open(&f->m, &f->c, f->b, 0, e)
+    if (weights_folder(folder, sizeof folder, &f->c, dir, e) || backend_open(&f->b, device, type, threads, e) || model_open(&f->m, &f->c, f->b, 0, e)
         || weights_map(f->m, folder, e)) {
         forecaster_close(f);
         return -1;

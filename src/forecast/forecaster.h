@@ -11,8 +11,9 @@
 
 typedef struct Forecaster Forecaster;
 
-/* dir: a folder with config.json and model.safetensors (or shards), published or ours, or the folder of a run, of which the latest checkpoint is taken. threads 0: what the machine allows. */
-int  forecaster_open(Forecaster **f, const char *dir, const char *device, int threads, Err *e);
+/* dir: a folder with config.json and model.safetensors (or shards), published or ours, or the folder of a run, of which the latest checkpoint is taken.
+ * type BF16: its products round their operands. threads 0: what the machine allows. */
+int  forecaster_open(Forecaster **f, const char *dir, const char *device, Dtype type, int threads, Err *e);
 void forecaster_close(Forecaster *f);                                       /* NULL is fine */
 const ModelConfig *forecaster_config(const Forecaster *f);
 int64_t forecaster_most_points(const Forecaster *f);                        /* that max_position_embeddings tokens cover: of a longer context the last ones are used */

@@ -36,7 +36,7 @@ static int ask(Asked *a, const char *dir, int64_t most, Err *e)
         a->at[i] = a->n[i] ? a->x[i] : NULL;
         past[i] = (Past){a->at[i], a->n[i]};
     }
-    if (forecaster_open(&f, dir, "cpu", 1, e)) return -1;
+    if (forecaster_open(&f, dir, "cpu", F32, 1, e)) return -1;
     int bad = forecaster_series(f, past, SERIES, most, AHEAD, a->want[0], NULL, e);
     forecaster_close(f);
     return bad;

@@ -1,4 +1,5 @@
 /* test_forecast.c - forecasts of files in every form, with a small model that was trained on the spot. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,6 +44,22 @@ TEST(cli_forecast_goes_on_in_the_form_of_the_file)
     CHECK(s->status == 0 && !*s->err && cli_lines(s->out, of_wide, 3));
     s = cli("$P forecast --model %s --input %s --prediction-length 2", model(), put("lines.jsonl", "{\"item_id\": \"p\", \"target\": [1, 2, null, 4]}\n[5, 6, 7]\n"));
     CHECK(s->status == 0 && !*s->err && cli_lines(s->out, of_lines, 2));
+}
+
+TEST(cli_forecast_in_bf16)
+{
+    double a = 0, b = 0;
+    if (!cli_program()) return;
+    const char *input = put("lines.jsonl", "[5, 6, 7, 6, 5, 6, 7]\n");
+    const Said *s = cli("$P forecast --model %s --input %s --prediction-length 1", model(), input);
+    CHECK(s->status == 0 && sscanf(s->out, "{\"item_id\": \"0\", \"predictions\": [%lf]}", &a) == 1);
+    s = cli("$P forecast --model %s --input %s --prediction-length 1 --bf16", model(), input);
+    CHECK(s->status == 0 && sscanf(s->out, "{\"item_id\": \"0\", \"predictions\": [%lf]}", &b) == 1);
+    CHECK(a != b && fabs(a - b) < 0.02);           /* the series' unit is 0.8 */
+    s = cli("for x in '' --bf16; do $P evaluate --model %s --data %s --test-data %s --json $x; done", model(), input, put("next.jsonl", "[8]\n"));
+    const char *one = strstr(s->out, "\"mse\": "), *two = one ? strstr(one, "\n[") : NULL;
+    CHECK(s->status == 0 && two && (two = strstr(two, "\"mse\": ")) && sscanf(one + 7, "%lf", &a) == 1 && sscanf(two + 7, "%lf", &b) == 1);
+    CHECK(a != b && fabs(a - b) < 0.02 * a);
 }
 
 /* The same numbers in a file, in any form, from all series at once as from one. */

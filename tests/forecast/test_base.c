@@ -18,7 +18,7 @@ static int open_base(Forecaster **f, St *g, St *w, Err *e)
     snprintf(path, sizeof path, "%s/golden.safetensors", dir);
     if (st_open(g, path, e)) return -1;
     snprintf(path, sizeof path, "%s/model.safetensors", dir);
-    return st_open(w, path, e) || forecaster_open(f, dir, "cpu", 0, e) ? -1 : 1;
+    return st_open(w, path, e) || forecaster_open(f, dir, "cpu", F32, 0, e) ? -1 : 1;
 }
 
 TEST(forecast_base_is_that_of_pytorch)
