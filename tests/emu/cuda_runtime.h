@@ -39,6 +39,8 @@ int  lane();
 void *device_alloc(size_t bytes);
 }
 extern "C" void emu_order(int descending);
+extern "C" long long emu_busy;           /* nanoseconds that the device's clock is ahead of the host's: what stands for a library says so how long it works */
+extern "C" int emu_recorded;             /* set by a test: the stream is being recorded as a graph */
 
 [[maybe_unused]] static const dim3 &threadIdx = emu::now.thread, &blockIdx = emu::now.block, &blockDim = emu::now.threads, &gridDim = emu::now.grid;
 
@@ -68,7 +70,7 @@ static inline int __popc(unsigned x) { return __builtin_popcount(x); }
 /* The part of the runtime that is used. */
 typedef enum { cudaSuccess, cudaErrorMemoryAllocation = 2, cudaErrorNotSupported = 801 } cudaError_t;
 typedef struct CUstream_st *cudaStream_t;
-typedef struct CUevent_st { timespec at; } *cudaEvent_t;     /* the host's clock when it was recorded */
+typedef struct CUevent_st { timespec at; } *cudaEvent_t;     /* the device's clock when it was recorded */
 typedef enum { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice } cudaMemcpyKind;
 enum { cudaStreamNonBlocking = 1, cudaEventDefault = 0, cudaEventDisableTiming = 2 };
 struct cudaDeviceProp { char name[256]; size_t totalGlobalMem; int multiProcessorCount, major, minor; };
@@ -93,11 +95,25 @@ static inline cudaError_t cudaMallocHost(void **p, size_t n) { return cudaMalloc
 static inline cudaError_t cudaFreeHost(void *p) { free(p); return cudaSuccess; }
 static inline cudaError_t cudaMemsetAsync(void *p, int byte, size_t n, cudaStream_t) { memset(p, byte, n); return cudaSuccess; }
 static inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t n, cudaMemcpyKind, cudaStream_t) { memcpy(to, from, n); return cudaSuccess; }
+static inline cudaError_t cudaMemcpy2DAsync(void *to, size_t ldto, const void *from, size_t ldfrom, size_t bytes, size_t rows, cudaMemcpyKind, cudaStream_t)
+{
+    for (size_t r = 0; r < rows; r++) memcpy(static_cast<char *>(to) + r * ldto, static_cast<const char *>(from) + r * ldfrom, bytes);
+    return cudaSuccess;
+}
+typedef enum { cudaStreamCaptureStatusNone, cudaStreamCaptureStatusActive } cudaStreamCaptureStatus;
+static inline cudaError_t cudaStreamIsCapturing(cudaStream_t, cudaStreamCaptureStatus *s) { *s = emu_recorded ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone; return cudaSuccess; }
 static inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned) { *s = nullptr; return cudaSuccess; }
 static inline cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
 static inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
 static inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned) { *e = static_cast<cudaEvent_t>(calloc(1, sizeof **e)); return *e ? cudaSuccess : cudaErrorMemoryAllocation; }
-static inline cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t) { clock_gettime(CLOCK_MONOTONIC, &e->at); return cudaSuccess; }
+static inline cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t) 
+{
+    clock_gettime(CLOCK_MONOTONIC, &e->at);
+    long long ns = e->at.tv_nsec + emu_busy;
+    e->at.tv_sec += ns / 1000000000;
+    e->at.tv_nsec = ns % 1000000000;
+    return cudaSuccess;
+}
 static inline cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
 static inline cudaError_t cudaEventDestroy(cudaEvent_t e) { free(e); return cudaSuccess; }
 static inline cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t a, cudaEvent_t b)
