@@ -146,9 +146,10 @@ $(BUILD)/tests/gpu/libcuda.so.1: $(BUILD)/tests/gpu/driver.o
 build-tests: $(BUILD)/tests.exe $(EXAMPLES) $(BUILD)/foundationts $(BUILD)/libfoundationts.so $(BUILD)/bench/cpu.exe $(PLANS)
 $(EXAMPLES): %.exe: %.o $(BUILD)/libfoundationts.a
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
-$(BUILD)/bench/data.exe: $(BUILD)/bench/data.o $(LIBOBJ)
+$(BUILD)/bench/data.exe $(BUILD)/bench/forecast.exe: %.exe: %.o $(LIBOBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 bench-data: $(BUILD)/bench/data.exe
+bench-forecast: $(BUILD)/bench/forecast.exe
 $(BENCHOBJ): CFLAGS += -O3
 $(BUILD)/bench/cpu.exe: $(BENCHOBJ) $(LIBOBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
@@ -179,5 +180,5 @@ uninstall:
 
 clean:
 	rm -rf build
-.PHONY: always all test check clean build-tests bench-data bench-cpu run-tests tsan fuzz install uninstall
--include $(OBJ:.o=.d) $(BUILD)/bench/data.d $(BENCHOBJ:.o=.d) $(EXAMPLES:.exe=.d)
+.PHONY: always all test check clean build-tests bench-data bench-forecast bench-cpu run-tests tsan fuzz install uninstall
+-include $(OBJ:.o=.d) $(BUILD)/bench/data.d $(BUILD)/bench/forecast.d $(BENCHOBJ:.o=.d) $(EXAMPLES:.exe=.d)
