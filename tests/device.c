@@ -1,12 +1,15 @@
 #include "device.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "test.h"
 #include "util/par.h"
 
 /* What only some builds have. */
 __attribute__((weak)) extern const Device emu_device;
 __attribute__((weak)) void emu_order(int descending);
+__attribute__((weak)) int emu_products(void);
 __attribute__((weak)) void *gpu_managed(size_t bytes);
 __attribute__((weak)) void gpu_managed_free(void *p);
 
@@ -26,6 +29,23 @@ static int open_it(Backend *b, Err *e)
     int bad = emu_device.open(b, 0, e);
     if (!asked) unsetenv("FTS_CUBLAS");
     return bad;
+}
+
+int test_wgmma_asked(void) { const char *set = getenv("FTS_WGMMA"); return set && !strcmp(set, "yes"); }
+int test_wgmma_count(void) { return emu_products && !test_device_is_real() ? emu_products() : -1; }
+
+/* The library would take what is to be tested. */
+void test_wgmma_ask(int on)
+{
+    if (on) { setenv("FTS_WGMMA", "yes", 1); setenv("FTS_CUBLAS", "no", 1); }
+    else { unsetenv("FTS_WGMMA"); unsetenv("FTS_CUBLAS"); }
+}
+
+int test_device_is_there(void)
+{
+    if (named() || &emu_device) return 1;
+    test_skip("the emulator of CUDA is not built in");
+    return 0;
 }
 
 /* backend_open() for a device that is in no list. */

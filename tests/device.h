@@ -7,8 +7,14 @@
 /* -1 if the tests were built without the emulator and FTS_TEST_DEVICE is not set. descending: the emulator runs threads in the opposite order. */
 int   test_device_open(Backend **b, Dtype type, int descending, Err *e);
 int   test_device_is_real(void);
+int   test_device_is_there(void);       /* 0: and the test is skipped */
 /* Memory that host and device both see where the device is real; else malloc'ed. */
 void *test_device_memory(size_t bytes);
 void  test_device_free(void *p);
+
+/* Products by Hopper's instructions, which FTS_WGMMA=yes asks for: a test does for a while (on 1, then 0). */
+int   test_wgmma_asked(void);
+void  test_wgmma_ask(int on);
+int   test_wgmma_count(void);            /* of them so far; -1: nobody counts */
 
 #endif

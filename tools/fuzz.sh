@@ -15,8 +15,17 @@ for source in tests/fuzz/fuzz_*.c; do
     case " ${*:-$name} " in *" $name "*) ;; *) continue ;; esac
     corpus=$(find tests/corpus -type d -name "$name")
     [ -n "$corpus" ] || { echo "fuzz: no folder tests/corpus/.../$name for $source" >&2; exit 1; }
-    echo "== $name: $seconds seconds from $corpus"
-    clang -std=c11 -D_GNU_SOURCE $flags -fsanitize=fuzzer -Iinclude -Isrc "$source" $out/libfoundationts.a $(pkg-config --libs libcurl libcrypto zlib yaml-0.1) -lm -pthread -o $out/fuzz_"$name"
     mkdir -p $out/found/"$name"
-    $out/fuzz_"$name" -max_total_time="$seconds" -print_final_stats=0 -verbosity=0 -artifact_prefix=$out/crash-"$name"- $out/found/"$name" "$corpus"
-done
+    echo "$name $corpus"
+done >$out/targets
+# As many at a time as there are cores; what one prints stays together.
+export flags out seconds
+xargs -P "$(nproc)" -L 1 sh -uc '
+    rc=0
+    {
+        echo "== $0: $seconds seconds from $1" &&
+        clang -std=c11 -D_GNU_SOURCE $flags -fsanitize=fuzzer -Iinclude -Isrc tests/fuzz/fuzz_"$0".c $out/libfoundationts.a $(pkg-config --libs libcurl libcrypto zlib yaml-0.1) -lm -pthread -o $out/fuzz_"$0" &&
+        $out/fuzz_"$0" -max_total_time="$seconds" -print_final_stats=0 -verbosity=0 -artifact_prefix=$out/crash-"$0"- $out/found/"$0" "$1"
+    } >$out/"$0".log 2>&1 || rc=1
+    cat $out/"$0".log
+    exit $rc' <$out/targets

@@ -97,7 +97,7 @@ int64_t backend_memory(const Backend *b) { return b->device->memory(b); }
 int64_t backend_unused(const Backend *b) { return b->device->unused(b); }
 int64_t backend_used(const Backend *b) { return b->device->used(b); }
 int  backend_copies(Backend *b, const float *p, const Range *r, int n, Err *e) { return b->device->copies ? b->device->copies(b, p, r, n, e) : 0; }
-size_t backend_copies_bytes(const Backend *b, size_t n) { return b->device->copies_bytes ? b->device->copies_bytes(b, n) : 0; }
+size_t backend_copies_bytes(const Backend *b, size_t dense, size_t all) { return b->device->copies_bytes ? b->device->copies_bytes(b, dense, all) : 0; }
 int  backend_text(const Backend *b, char *text, size_t size) { return (b ? b->device : &cpu_device)->text(b, text, size); }
 
 int backend_reserve(Backend *b, const Dims *d, Err *e)

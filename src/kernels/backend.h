@@ -124,7 +124,7 @@ typedef struct Device {
     int64_t (*memory)(const Backend *b);                          /* bytes that it or the machine has */
     int64_t (*unused)(const Backend *b);                          /* those that nobody holds now */
     int64_t (*used)(const Backend *b);                            /* those that this process holds */
-    size_t (*copies_bytes)(const Backend *b, size_t n);           /* of copies of so many weights; NULL: it makes none */
+    size_t (*copies_bytes)(const Backend *b, size_t dense, size_t all);           /* see backend_copies_bytes(); NULL: it makes none */
     int    (*copies)(Backend *b, const float *p, const Range *r, int n, Err *e);   /* see backend_copies() */
     int    marks;                                                 /* readings of its own clock that it can hold; 0: ops are done when they return */
     void   (*mark)(Backend *b, int i);                            /* enqueues the reading of that clock, i < marks */
@@ -172,7 +172,7 @@ int64_t backend_used(const Backend *b);                                 /* of th
 /* Matrices among the weights at p, (n) ranges apart from each other: who multiplies in another type may keep copies of them, and makes them anew after an
  * upload to p or a step of adamw. n 0: those of p are freed, fine if there are none. */
 int  backend_copies(Backend *b, const float *p, const Range *r, int n, Err *e);
-size_t backend_copies_bytes(const Backend *b, size_t n);                /* n: numbers in the ranges, each rounded up to a multiple of 16 */
+size_t backend_copies_bytes(const Backend *b, size_t dense, size_t all);       /* numbers in the ranges, each rounded up to a multiple of 16: without matrices of experts, and with them. It copies one or the other */
 int  backend_text(const Backend *b, char *text, size_t size);           /* "cpu (avx2)": length as snprintf. NULL: of the CPU */
 
 extern const Device cpu_device;

@@ -66,18 +66,18 @@ static int flat_open(Model *m, int training, Err *e)
     return 0;
 }
 
-/* The dense ranges; there are at most as many as tensors. Owned by who asks; NULL: no memory. */
-static Range *dense_of(const Plan *p, int *n)
+/* Of plan_rounded(), of which there are at most as many as tensors. Owned by who asks; NULL: no memory. */
+static Range *rounded_of(const Plan *p, int grouped, int *n)
 {
     Range *r = calloc((size_t)p->n, sizeof *r);
-    *n = r ? plan_dense(p, r, p->n) : 0;
+    *n = r ? plan_rounded(p, r, p->n, grouped) : 0;
     return r;
 }
 
 static int copies_open(Model *m, Err *e)
 {
     int n;
-    Range *r = dense_of(&m->plan, &n);
+    Range *r = rounded_of(&m->plan, backend_copies_bytes(m->b, 0, 1) > 0, &n);
     int bad = r ? backend_copies(m->b, m->flat.p, r, n, e) : err_nomem(e, (size_t)m->plan.n * sizeof *r, "the list of matrices");
     free(r);
     return bad;
@@ -203,11 +203,11 @@ int model_reserve(Model *m, int tokens, int chunks, int longest, Recompute r, Er
     return backend_reserve(m->b, &d, e);
 }
 
-static size_t dense_floats(const Plan *p)
+static size_t rounded_floats(const Plan *p, int grouped)
 {
     int n;
     size_t sum = 0;
-    Range *r = dense_of(p, &n);
+    Range *r = rounded_of(p, grouped, &n);
     for (int i = 0; i < n; i++) sum += (r[i].n + 15) / 16 * 16;
     free(r);
     return sum;
@@ -225,7 +225,7 @@ int model_memory(ModelMemory *mm, const ModelConfig *c, Dtype type, int training
         acts_place(&m, &size, 64, 0, r);
         size_t flat = m.plan.floats * sizeof(float);
         *mm = (ModelMemory){.params = flat, .grads = training ? flat : 0, .moments = training ? 2 * flat : 0, .kept = size.kept / 64, .once = size.once / 64,
-                            .dense = dense_floats(&m.plan)};
+                            .dense = rounded_floats(&m.plan, 0), .rounded = rounded_floats(&m.plan, 1)};
     }
     skeleton_close(&m);
     return bad;

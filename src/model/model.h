@@ -67,7 +67,7 @@ void model_set_share(Model *m, const double *share);                     /* from
 /* Bytes before anything is allocated; everything else of a run is in train/memory.h. */
 typedef struct ModelMemory {
     size_t params, grads, moments;                                       /* whole model */
-    size_t dense;                                                        /* numbers of matrices that a device may keep copies of */
+    size_t dense, rounded;                                               /* numbers of matrices that a device may keep copies of: without experts', all */
     size_t kept, once;                                                   /* per token: kept for backward, and shared by all layers */
 } ModelMemory;
 int  model_memory(ModelMemory *mm, const ModelConfig *c, Dtype type, int training, Recompute r, Err *e);

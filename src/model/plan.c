@@ -33,7 +33,8 @@ static void name_rows(Plan *p, const Param *whole, int first_row, int rows, Init
     if (!x) return;
     size_t width = (size_t)(whole->in ? whole->in : 1);
     *x = (Entry){.at = whole->at + (size_t)first_row * width, .rows = rows, .cols = whole->in, .init = init};
-    x->dense = whole->groups == 1 && whole->in && !whole->full;
+    x->rounds = whole->in && !whole->full;
+    x->grouped = whole->groups > 1;
     x->whole = whole->in && !whole->full && rows == whole->out && first_row % whole->out == 0;
     vsnprintf(x->name, sizeof x->name, fmt, ap);
 }
@@ -68,21 +69,21 @@ Param plan_vector(Plan *p, int n, Init init, const char *fmt, ...)
 
 int plan_ok(const Plan *p, Err *e) { return p->failed ? err_nomem(e, (size_t)p->cap * sizeof(Entry), "the table of parameters") : 0; }
 
-static int ranges(const Plan *p, Range *r, int cap, int dense)
+static int ranges(const Plan *p, Range *r, int cap, int all, int grouped)
 {
     int n = 0;
     for (int i = 0; i < p->n; i++) {
         const Entry *x = &p->entry[i];
         size_t len = (size_t)x->rows * (size_t)(x->cols ? x->cols : 1);
-        if (!x->cols || (dense && !x->dense)) continue;
+        if (!x->cols || !(all || x->rounds) || !(grouped || !x->grouped)) continue;
         if (n && n <= cap && r[n - 1].at + r[n - 1].n == x->at) r[n - 1].n += len;
         else if (n < cap) r[n++] = (Range){x->at, len};
     }
     return n;
 }
 
-int plan_decay(const Plan *p, Range *r, int cap) { return ranges(p, r, cap, 0); }
-int plan_dense(const Plan *p, Range *r, int cap) { return ranges(p, r, cap, 1); }
+int plan_decay(const Plan *p, Range *r, int cap) { return ranges(p, r, cap, 1, 1); }
+int plan_rounded(const Plan *p, Range *r, int cap, int grouped) { return ranges(p, r, cap, 0, grouped); }
 
 void plan_free(Plan *p)
 {

@@ -17,7 +17,8 @@ typedef struct Entry {                   /* one tensor of the checkpoint file */
     char   name[128];
     size_t at;
     int    rows, cols;                   /* cols 0: one dimension */
-    int    dense;                        /* 1: of a matrix without groups whose products round their operands in bf16 runs */
+    int    rounds;                       /* 1: of a matrix whose products round their operands in bf16 runs */
+    int    grouped;                      /* 1: of a stack of several groups */
     int    whole;                        /* 1: the matrix of a group, which ops know to find in a mapped file, too */
     Init   init;
 } Entry;
@@ -34,7 +35,7 @@ Param plan_matrix(Plan *p, int out, int in, int full, const char *fmt, ...) __at
 Param plan_vector(Plan *p, int n, Init init, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 int   plan_ok(const Plan *p, Err *e);
 int   plan_decay(const Plan *p, Range *r, int cap);                              /* weight decay applies to tensors of two dimensions: merged ranges, returns how many */
-int   plan_dense(const Plan *p, Range *r, int cap);                              /* likewise the dense ones */
+int   plan_rounded(const Plan *p, Range *r, int cap, int grouped);              /* likewise matrices whose products round; without grouped those of one group */
 void  plan_free(Plan *p);
 
 static inline Weight weight_of(const Flat *f, Param p)

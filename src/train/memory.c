@@ -101,7 +101,7 @@ int memory_plan(Memory *m, const MemoryAsk *a, Err *e)
     *m = (Memory){.limit = a->limit, .data = a->data_bytes, .on_host = a->b->device->on_host};
     m->libraries = m->on_host ? LIBRARIES : DEVICE_LIBRARIES;
     if (model_memory(&m->model, a->c, a->b->dtype, 1, a->recompute, e)) return -1;
-    m->copies = (int64_t)backend_copies_bytes(a->b, m->model.dense);
+    m->copies = (int64_t)backend_copies_bytes(a->b, m->model.dense, m->model.rounded);
     m->window_tokens = (int)feed_window_tokens(a->c, a->window_points);
     m->longest = (int)config_tokens(a->c, a->window_points);
     choose_tokens(m, a);

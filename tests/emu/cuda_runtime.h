@@ -36,6 +36,7 @@ void run(dim3 grid, dim3 block, Body *body, void *job);
 void block_wait();
 const unsigned *exchange(const unsigned *mine, int n);       /* of the warp: (32, 8) numbers, lane by lane; good until the call after next */
 int  lane();
+bool late();                                                  /* what need not be done yet is not done yet */
 void *device_alloc(size_t bytes);
 }
 extern "C" void emu_order(int descending);

@@ -100,6 +100,7 @@ static void entry()
 
 void block_wait() { to_scheduler(AT_BLOCK); }
 int lane() { return current % 32; }
+bool late() { return descending != 0; }
 
 /* A lane may be one exchange ahead of another, never two: it would have to pass a wait of the whole warp. */
 const unsigned *exchange(const unsigned *mine, int n)
@@ -186,6 +187,9 @@ void *device_alloc(size_t bytes)
 }
 
 extern "C" void emu_order(int d) { emu::descending = d; }
+
+#include "kernels/cuda/wgmma.cuh"
+extern "C" int emu_products() { return fts_cuda::emu_wgmma_count; }
 
 /* cuda_runtime_api.h: the workspace of a library, which costs time to fill and hardly any of it is used. */
 extern "C" {

@@ -345,14 +345,22 @@ static int too_much(int tier, const Rig *r)
     const char *all = getenv("FTS_TEST_EMULATOR");
     if (strcmp(tier_names[tier], "cuda") || test_device_is_real() || (all && !strcmp(all, "all"))) return 0;
     if (all && !strcmp(all, "none")) return 1;
+    if (test_wgmma_asked()) return r->c.in.ntok > 256;
     return (r->thin && r->serial % r->thin) || (r->c.in.ntok > 110 && !(r->c.in.ntok == 255 && r->type == F32));
+}
+
+/* Who asks for products of one kind asks for those of a device. */
+static int device_alone(void)
+{
+    const char *library = getenv("FTS_CUBLAS");
+    return test_wgmma_asked() || (library && !strcmp(library, "yes"));
 }
 
 void rig_check(Rig *r, Run *run, Formula *formula, void *job)
 {
     formula(job, r);
     for (int t = 0; t < TIERS; t++) {
-        if (!tier_has(t, r->type) || too_much(t, r)) continue;
+        if (!tier_has(t, r->type) || too_much(t, r) || (t && device_alone() && strcmp(tier_names[t], "cuda"))) continue;
         Backend *b = tier_open(tier_names[t], r->type, 1, &r->dims);
         if (!b) continue;
         run_whole(r, b, run, job, 0xff);
@@ -363,6 +371,22 @@ void rig_check(Rig *r, Run *run, Formula *formula, void *job)
         if (!tier_close(b)) test_fail(__FILE__, __LINE__, "%s: written behind the scratch memory", tier_names[t]);
         if (!rig_intact(r)) test_fail(__FILE__, __LINE__, "%s, %d tokens: written outside the results", tier_names[t], r->c.in.ntok);
     }
+}
+
+int rig_pad(int serial) { return test_wgmma_asked() ? serial % 2 * 8 : serial % 3; }
+
+/* As ranges of one vector that begins with the lowest. */
+void rig_copies(Backend *b, const Weight *const *w, int n)
+{
+    if (!test_wgmma_asked() || b->device->on_host) return;
+    const Weight *s[3] = {w[0], n > 1 ? w[1] : NULL, n > 2 ? w[2] : NULL};
+    Range r[3];
+    Err e;
+    for (int i = 1; i < n; i++)
+        for (int k = i; k && (uintptr_t)s[k]->w < (uintptr_t)s[k - 1]->w; k--) { const Weight *t = s[k]; s[k] = s[k - 1]; s[k - 1] = t; }
+    for (int i = 0; i < n; i++)
+        r[i] = (Range){((uintptr_t)s[i]->w - (uintptr_t)s[0]->w) / sizeof(float), (size_t)s[i]->groups * (size_t)s[i]->out * (size_t)s[i]->in};
+    if (backend_copies(b, s[0]->w, r, n, &e)) test_fail(__FILE__, __LINE__, "%s", e.message);
 }
 
 /* A multiple of 64 bytes from a place that is one. */

@@ -85,6 +85,11 @@ void  part_close(Part *p);
 Mat   part_rows(const Part *p, Mat all, int fetch);                    /* rows of their own, or all itself */
 void  part_return(const Part *p, Mat rows, Mat all);                   /* writes them back and frees them */
 
+/* Products by Hopper's instructions (test_wgmma_ask()) read copies of weights and rows of whole runs of eight numbers: so rows are padded by 0 or 8 then,
+ * else by 0, 1 or 2; and the op that is run next has copies of w (n <= 3), whose memory is the rig's. */
+int   rig_pad(int serial);
+void  rig_copies(Backend *b, const Weight *const *w, int n);
+
 /* A backend for a tier, its scratch memory fenced; NULL if this CPU lacks the tier, or the tier the type. Some exist in tests only:
  * "wide" has vectors of 16, "emulated" has products over AMX tiles in plain C, and bf16 alone; "cuda" is the kernels in the emulator. */
 Backend *tier_open(const char *tier, Dtype type, int threads, const Dims *d);

@@ -8,6 +8,7 @@
 #include "kernels/op_help.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -504,4 +505,21 @@ TEST(op_attention_by_cudnn)
     if (!real) without_room();
     first_token("cuda", wide[0], BF16, 0.3, 0);
     unsetenv("FTS_CUDNN");
+}
+
+/* Halves in heads of 32 or 64 have kernels of their own on a device, wherever rows begin; more than two tiles of keys, and all of two. */
+TEST(cuda_attention_of_halves)
+{
+    static const int hs[][3] = {{2, 1, 32}, {1, 1, 64}, {4, 2, 32}, {2, 2, 64}}, shape[][6] = {{130, 1, 0, 20, 0, -1}, {128, 0, 3, 0, -1}, {64, 65, 0, -1}, {7, 0, -1}};
+    const char *set = getenv("FTS_TEST_EMULATOR");
+    char before[16] = "";
+    if (!test_device_is_there()) return;
+    if (set) snprintf(before, sizeof before, "%s", set);
+    setenv("FTS_TEST_EMULATOR", "all", 1);
+    for (int i = 0; i < 4; i++) {
+        one_forward(shape[i], hs[i], BF16, i % 2, some);
+        one_bwd(shape[i], hs[i], BF16, 8 * (i % 2), some);
+        one_bwd(shape[i], hs[(i + 1) % 4], BF16, 1, 4 * some);
+    }
+    if (set) setenv("FTS_TEST_EMULATOR", before, 1); else unsetenv("FTS_TEST_EMULATOR");
 }

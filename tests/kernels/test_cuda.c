@@ -97,7 +97,7 @@ TEST(cuda_copies_of_weights_follow_them)
     if (!k.b) return;
     OK(kept_open(&k, &e));
     OK(backend_copies(k.b, k.p, where, 2, &e));
-    CHECK(backend_copies_bytes(k.b, 48) == 96);
+    CHECK(backend_copies_bytes(k.b, 48, 64) == 96);
     kept_product(&k, y);
     for (int i = 0; i < OUT; i++) CHECK(y[i] == bf16_round((float)(BEFORE + i * IN + 3)));
     if (!test_device_is_real()) {                /* behind its back: it does not look again */
@@ -145,9 +145,24 @@ TEST(cuda_text_names_device_and_products)
     Backend *b = open_device(BF16);
     if (!b) return;
     CHECK(backend_text(b, text, sizeof text) == (int)strlen(text) && !strncmp(text, "cuda:0 (", 8));
-    if (!test_device_is_real()) TEXT(text, "cuda:0 (emulator, own products, own attention)");
+    if (!test_device_is_real() && !test_wgmma_asked()) TEXT(text, "cuda:0 (emulator, own products, own attention)");
     CHECK(!strcmp(b->name, "cuda") && b->device->fast_bf16 && !b->device->on_host && backend_memory(b) > 0);
     backend_close(b);
+}
+
+/* Hopper's products are for those who ask and for bf16. */
+TEST(cuda_text_names_wgmma_where_it_is_asked_for)
+{
+    char text[256];
+    for (int type = F32; type <= BF16 && !test_device_is_real() && !test_wgmma_asked(); type++) {
+        test_wgmma_ask(1);
+        Backend *b = open_device((Dtype)type);
+        test_wgmma_ask(0);
+        if (!b) return;
+        backend_text(b, text, sizeof text);
+        TEXT(text, type == BF16 ? "cuda:0 (emulator, own products and wgmma, own attention)" : "cuda:0 (emulator, own products, own attention)");
+        backend_close(b);
+    }
 }
 
 /* cuDNN is for those who ask and for bf16, and nobody minds when it is not there. */

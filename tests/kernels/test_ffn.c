@@ -1,4 +1,5 @@
 /* ffn, ffn_bwd: the gated MLP over rows of experts, over one row per token (the shared expert), and with no scale (a dense model). */
+#include "device.h"
 #include "kernels/op_help.h"
 
 #include <math.h>
@@ -7,8 +8,8 @@
 #include <string.h>
 
 /* (D,F): neither is a multiple of a vector in some, F or D is wider than a tile of dW in the last ones. */
-static const int widths[][2] = {{16, 20}, {20, 36}, {1, 17}, {17, 1}, {36, 64}, {20, 300}, {64, 100}, {400, 17}, {100, 17}, {24, 40}};
-enum { NWIDTHS = sizeof widths / sizeof *widths - 1,      /* the last: both multiples of 8, for the library alone */
+static const int widths[][2] = {{16, 20}, {20, 36}, {1, 17}, {17, 1}, {36, 64}, {20, 300}, {64, 100}, {400, 17}, {100, 17}, {24, 40}, {72, 136}, {264, 24}, {136, 264}};
+enum { NWIDTHS = sizeof widths / sizeof *widths - 4,      /* the last: multiples of 8, for the library and for wgmma alone */
        NSMALL = 4, WIDEST = 400, FEW = 110 };
 
 /* A hidden unit of a row: gate and up, what they are off by, the hidden number, and their gradients; each t is the terms of the one before it. */
@@ -164,6 +165,7 @@ static void run_ffn(void *job, Backend *b, const Input *in, int tok)
     Mat x = mat_at_row(k->x, tok), y = rows_in(k, &p, k->y, tok, in->ntok, 0), again = rows_in(k, &p, k->again, tok, in->ntok, 0);
     Mat keep = rows_in(k, &p, k->keep, tok, in->ntok, 0);
     x.rows = in->ntok;
+    rig_copies(b, (const Weight *[]){&k->w.gate, &k->w.up, &k->w.down}, 3);
     b->ops.ffn(b, y, keep, x, &k->w, rows, in);
     b->ops.ffn(b, again, (Mat){0}, x, &k->w, rows, in);
     same_rows(y, again, b->tier);
@@ -177,7 +179,7 @@ static void one_ffn(int s, int with, int E, int K, int shared, Dtype type)
 {
     Mlp k = {.b = NULL};
     int D = widths[with][0], F = widths[with][1], n;
-    mlp_open(&k, shapes[s], D, F, E, K, shared, type, (s + with) % 3, s % 4 == 1);
+    mlp_open(&k, shapes[s], D, F, E, K, shared, type, rig_pad(s + with), s % 4 == 1);
     n = rows_of(&k)->n;
     k.y = rig_mat(&k.r, n, D, type, 0);
     k.again = rig_mat(&k.r, n, D, type, 0);
@@ -322,6 +324,7 @@ static void run_ffn_bwd(void *job, Backend *b, const Input *in, int tok)
     part_open(&p, &k->route, in, tok);
     Mat x = mat_at_row(k->x, tok), dout = mat_at_row(k->dout, tok), dx = rows_in(k, &p, k->dx, tok, in->ntok, 0), keep = rows_in(k, &p, k->keep, tok, in->ntok, 1);
     x.rows = dout.rows = in->ntok;
+    rig_copies(b, (const Weight *[]){&k->w.gate, &k->w.up, &k->w.down}, 3);
     b->ops.ffn_bwd(b, dx, dout, keep, x, &k->w, k->shared ? &p.r.shared : &p.r.routed, in);
     scales_back(k, &p);
     rows_back(k, &p, dx, k->dx);
@@ -348,7 +351,7 @@ static void ffn_bwd_case(int s, int with, int E, int K, int shared, Dtype type, 
 {
     Mlp k = {.b = NULL};
     int D = widths[with][0], F = widths[with][1], n;
-    mlp_open(&k, shapes[s], D, F, E, K, shared, type, (s + with) % 3, s % 4 == 1);
+    mlp_open(&k, shapes[s], D, F, E, K, shared, type, rig_pad(s + with), s % 4 == 1);
     n = k.r.c.in.ntok;
     float *scale = rows_of(&k)->scale;
     if (scale && shared && n > 2) scale[1] = 0x1p-100f;        /* hardly asked: its gradient is no less exact */
@@ -426,6 +429,23 @@ TEST(op_ffn_bwd)
 
 TEST(cuda_shared_expert_by_a_library)
 {
+    if (!test_device_is_there()) return;
     shared_by_a_library(one_ffn);
     shared_by_a_library(one_ffn_bwd);
+}
+
+/* Tiles of rows are full in some cases, and experts without rows in others; tiles and slices of each width, too. */
+TEST(cuda_mlp_by_wgmma)
+{
+    static const int what[][5] = {{5, 1, 4, 2, 0}, {8, 0, 8, 2, 0}, {4, 3, 3, 3, 0}, {8, 2, 0, 0, 1}, {2, 0, 4, 2, 1}};
+    int before = test_wgmma_count();
+    if (!test_device_is_there()) return;
+    if (test_wgmma_asked()) { test_skip("FTS_WGMMA=yes has all tests of the MLP do this"); return; }
+    test_wgmma_ask(1);
+    for (size_t i = 0; i < sizeof what / sizeof *what; i++) {
+        one_ffn(what[i][0], NWIDTHS + what[i][1], what[i][2], what[i][3], what[i][4], BF16);
+        one_ffn_bwd(what[i][0], NWIDTHS + what[i][1], what[i][2], what[i][3], what[i][4], BF16);
+    }
+    test_wgmma_ask(0);
+    CHECK(before < 0 || test_wgmma_count() > before);
 }

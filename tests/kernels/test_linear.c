@@ -1,4 +1,5 @@
 /* linear, linear_dx, linear_dw: sums of products, so the formula gives both the value and the size of its terms. */
+#include "device.h"
 #include "kernels/op_help.h"
 
 #include <math.h>
@@ -7,16 +8,16 @@
 
 typedef struct Lin { Rig r; Mat x, y; Weight w; Vec bias; Acc acc; Out *a, *b; } Lin;
 
-static const int widths[][2] = {{16, 20}, {20, 16}, {36, 64}, {64, 36}, {64, 192}, {1, 17}, {100, 1}, {400, 70}};
-enum { NWIDTHS = sizeof widths / sizeof *widths };
+static const int widths[][2] = {{16, 20}, {20, 16}, {36, 64}, {64, 36}, {64, 192}, {1, 17}, {100, 1}, {400, 70}, {24, 136}, {264, 16}, {72, 264}};
+enum { NWIDTHS = sizeof widths / sizeof *widths - 3 };     /* the last ones for wgmma alone */
 
 static float weight(const Weight *w, int o, int i) { return w->w[o * w->in + i]; }
 static double operand(const Rig *r, const Weight *w, double x) { return w->full ? x : rounding(r, x); }
 
 static void open_case(Lin *k, int s, int with, Dtype type)
 {
-    rig_open(&k->r, shapes[s], 1, 1, type, with % 3);
-    k->w = rig_weight(&k->r, 1, widths[with % NWIDTHS][1], widths[with % NWIDTHS][0], 0.5);
+    rig_open(&k->r, shapes[s], 1, 1, type, rig_pad(with));
+    k->w = rig_weight(&k->r, 1, widths[with][1], widths[with][0], 0.5);
     k->w.full = with % 5 == 4;
     k->bias = with % 2 ? rig_vec(&k->r, k->w.out, 0, 1) : (Vec){0};
     k->r.dims.D = k->w.in > k->w.out ? k->w.in : k->w.out;
@@ -27,6 +28,7 @@ static void run_linear(void *job, Backend *b, const Input *in, int tok)
     const Lin *k = job;
     Mat y = mat_at_row(k->y, tok), x = mat_at_row(k->x, tok);
     y.rows = x.rows = in->ntok;
+    rig_copies(b, &(const Weight *){&k->w}, 1);
     b->ops.linear(b, y, x, &k->w, k->bias, k->acc, in);
 }
 
@@ -64,7 +66,7 @@ TEST(op_linear)
     for (int s = 0; s < nsmall; s++)
         for (int with = 0; with < NWIDTHS; with++) {
             one_linear(s, with, with % 2 ? ADD : SET, F32);
-            one_linear(s, with + 1, with % 2 ? ADD : SET, with % 3 ? BF16 : F32);
+            one_linear(s, (with + 1) % NWIDTHS, with % 2 ? ADD : SET, with % 3 ? BF16 : F32);
         }
     for (int s = nsmall; s < nshapes; s++) one_linear(s, 4, SET, F32);
 }
@@ -74,6 +76,7 @@ static void run_dx(void *job, Backend *b, const Input *in, int tok)
     const Lin *k = job;
     Mat dx = mat_at_row(k->x, tok), dy = mat_at_row(k->y, tok);
     dx.rows = dy.rows = in->ntok;
+    rig_copies(b, &(const Weight *){&k->w}, 1);
     b->ops.linear_dx(b, dx, dy, &k->w, in);
 }
 
@@ -161,6 +164,7 @@ TEST(cuda_products_by_a_library)
 {
     const char *set = getenv("FTS_CUBLAS");
     char before[16] = "";
+    if (!test_device_is_there()) return;
     if (set) snprintf(before, sizeof before, "%s", set);
     setenv("FTS_CUBLAS", "yes", 1);
     for (int s = 0; s < nsmall; s++)
@@ -171,6 +175,25 @@ TEST(cuda_products_by_a_library)
                 one_dw(s, with, (Dtype)type);
             }
     if (set) setenv("FTS_CUBLAS", before, 1); else unsetenv("FTS_CUBLAS");
+}
+
+/* {in, out}: all tiles and slices but one are full in some, and none in others. */
+TEST(cuda_products_by_wgmma)
+{
+    static const int more[] = {1, 4, 8, 9, 10};             /* of widths: multiples of 8, or not (1) */
+    int before = test_wgmma_count(), full = 0;
+    if (!test_device_is_there()) return;
+    if (test_wgmma_asked()) { test_skip("FTS_WGMMA=yes has all tests of products do this"); return; }
+    test_wgmma_ask(1);
+    for (int i = 0; i < 5; i++)
+        for (int s = i % 3 + 1; s < nsmall; s += 3) {
+            one_linear(s, more[i], i % 2 ? ADD : SET, BF16);
+            one_dx(s, more[i], BF16);
+            one_dw(s, more[i], BF16);
+            full += more[i] > 1;
+        }
+    test_wgmma_ask(0);
+    CHECK(before < 0 || (full && test_wgmma_count() - before >= 3 * full));
 }
 
 TEST(op_linear_dw)

@@ -182,8 +182,8 @@ TEST(train_memory_of_a_device)
     bench_close(&k);
 }
 
-/* Of matrices that a library multiplies in bf16 the device keeps copies, all of them in the plan: what opening a model takes is what is planned for it. */
-TEST(train_memory_of_copies_of_weights)
+/* Of matrices that a library multiplies in bf16, or of all that wgmma does, the device keeps copies, all of them in the plan: what opening a model takes is what is planned for it. */
+static void copies_are_planned(const char *who)
 {
     Err e = {0};
     Bench k;
@@ -191,13 +191,13 @@ TEST(train_memory_of_copies_of_weights)
     Model *model;
     OK(bench_open(&k, small(1, 1), BF16, 1, &e));
     Backend *cpu = k.b;
-    setenv("FTS_CUBLAS", "yes", 1);
-    int bad = test_device_open(&k.b, BF16, 0, &e);
-    unsetenv("FTS_CUBLAS");
+    setenv(who, "yes", 1);
+    int bad = test_device_open(&k.b, BF16, 0, &e), all = test_wgmma_asked();
+    unsetenv(who);
     if (bad) { test_skip(e.message); k.b = cpu; bench_close(&k); return; }
     k.ask.b = k.b;
     CHECK(!plan(&k, (int64_t)4 << 30, &m));
-    CHECK(m.copies == 2 * (int64_t)m.model.dense && m.model.dense > 0 && m.model.dense * sizeof(float) < m.model.params);
+    CHECK(m.copies == 2 * (int64_t)(all ? m.model.rounded : m.model.dense) && m.model.dense > 0 && m.model.dense < m.model.rounded && m.model.rounded * sizeof(float) < m.model.params);
     int64_t before = backend_used(k.b), planned = (int64_t)(m.model.params + m.model.grads + m.model.moments) + m.copies;
     OK(model_open(&model, &k.c, k.b, 1, &e));
     int64_t took = backend_used(k.b) - before;
@@ -208,6 +208,9 @@ TEST(train_memory_of_copies_of_weights)
     k.b = cpu;
     bench_close(&k);
 }
+
+TEST(train_memory_of_copies_of_weights) { copies_are_planned("FTS_CUBLAS"); }
+TEST(train_memory_of_copies_for_wgmma) { copies_are_planned("FTS_WGMMA"); }
 
 /* Micro-batches of a step of full windows, as the feed cuts them. */
 static int count_fed(const Bench *k, const Memory *m)

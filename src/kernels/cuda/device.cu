@@ -59,8 +59,14 @@ static int start(Cuda *c, int number, Err *e)
     return 0;
 }
 
-/* Only of devices of this capability is it known which form of cuDNN's attention gives the same bits again. */
-enum { DNN_MAJOR = 9 };
+/* Hopper: only of it is it known which form of cuDNN's attention gives the same bits again, and it alone has wgmma. */
+enum { HOPPER = 9 };
+
+static int asked_for(const char *name)
+{
+    const char *set = getenv(name);
+    return set && !strcmp(set, "yes");
+}
 
 static int open(Backend *b, int number, Err *e)
 {
@@ -77,7 +83,9 @@ static int open(Backend *b, int number, Err *e)
         free(c);
         return -1;
     }
-    if (dnn_wanted() && b->dtype == BF16 && c->about.major == DNN_MAJOR) c->dnn = dnn_open(c->stream);
+    if (b->dtype != BF16 || c->about.major != HOPPER) return 0;
+    c->wgmma = asked_for("FTS_WGMMA");
+    if (dnn_wanted()) c->dnn = dnn_open(c->stream);
     return 0;
 }
 
@@ -162,14 +170,18 @@ static void copies_free(Backend *b)
     *c = Copies{};
 }
 
-static size_t copies_bytes(const Backend *b, size_t n) { return b->dtype == BF16 && cuda_of(b)->lt ? n * sizeof(bfloat) : 0; }
+static size_t copies_bytes(const Backend *b, size_t dense, size_t all)
+{
+    size_t n = cuda_of(b)->wgmma ? all : cuda_of(b)->lt ? dense : 0;
+    return b->dtype == BF16 ? n * sizeof(bfloat) : 0;
+}
 
 /* Each copy begins at a multiple of 16 numbers. */
 static int copies(Backend *b, const float *p, const Range *r, int n, Err *e)
 {
     Copies *c = &cuda_of(b)->copies;
     if (n || c->from == p) copies_free(b);
-    if (!n || !copies_bytes(b, 1)) return 0;
+    if (!n || !copies_bytes(b, 1, 1)) return 0;
     *c = Copies{};
     c->host = static_cast<Copied *>(calloc(size_t(n), sizeof *c->host));
     if (!c->host) return err_nomem(e, size_t(n) * sizeof *c->host, "the list of matrices");
@@ -366,7 +378,8 @@ static void copy(Backend *b, void *to, const void *from, size_t bytes)
 static int text(const Backend *b, char *to, size_t size)
 {
     const Cuda *c = cuda_of(b);
-    return snprintf(to, size, "cuda:%d (%s, %s, %s)", c->number, c->about.name, c->lt ? lt_text(c->lt) : "own products", c->dnn ? dnn_text(c->dnn) : "own attention");
+    return snprintf(to, size, "cuda:%d (%s, %s%s, %s)", c->number, c->about.name, c->lt ? lt_text(c->lt) : "own products", c->wgmma ? " and wgmma" : "",
+                    c->dnn ? dnn_text(c->dnn) : "own attention");
 }
 
 }

@@ -46,6 +46,7 @@ struct Cuda {
     cudaEvent_t mark[MARKS];                     /* made when first used */
     Lt *lt;                                      /* cuBLASLt; NULL: all products are our own */
     Dnn *dnn;                                    /* cuDNN, in bf16 runs; NULL: all attention is our own */
+    int wgmma;                                   /* 1: products of bf16 runs by pipe.cuh, those of a library excepted */
 };
 
 inline Cuda *cuda_of(const Backend *b) { return static_cast<Cuda *>(b->own); }

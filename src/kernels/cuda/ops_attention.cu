@@ -25,15 +25,6 @@ void fill_rope(Backend *b, const char *what, float *rope, const Shape &s)
     launch(b, what, make_rope, dim3(blocks(size_t(s.longest) * size_t(s.d / 2), THREADS)), THREADS, rope, s);
 }
 
-/* Where keys and values of a segment lie: behind each other from its first token on, or in a slot of the cache. */
-template <class O> struct Keys {
-    const O *k, *v;                      /* k: rotated; of token 0, or of slot 0 and head 0 */
-    size_t k_row, v_row, k_head, v_head, slot;      /* numbers from one row, head, slot to the next */
-    int in_cache;
-    __device__ const O *key(const Seg &s, int head, int pos) const { return k + size_t(in_cache ? 0 : s.tok) * k_row + size_t(in_cache ? s.slot : 0) * slot + size_t(head) * k_head + size_t(pos) * k_row; }
-    __device__ const O *value(const Seg &s, int head, int pos) const { return v + size_t(in_cache ? 0 : s.tok) * v_row + size_t(in_cache ? s.slot : 0) * slot + size_t(head) * v_head + size_t(pos) * v_row; }
-};
-
 /* What is rotated: queries into (N,H,d) and keys into (N,Hk,d), or with values into the cache. */
 template <class O> struct Turn {
     Ref qkv;
@@ -66,19 +57,6 @@ template <class O> __global__ void turn(Turn<O> a)
     else a.ck[to + size_t(h - a.s.H) * a.head] = stored<O>(x);
 }
 
-template <class O> struct Attend {
-    const O *q;                          /* (N,H,d) rotated */
-    Keys<O> keys;
-    Ref o;
-    const O *d_o; size_t d_o_row;
-    int wide;                            /* rows of all operands begin at multiples of 16 bytes */
-    float *lse; const float *delta;      /* (N,H); lse NULL: not asked for */
-    float *dq, *dk; Ref dqkv;            /* backward: gradients of the rotated (N,H,d) and (N,Hk,d); of v in its place */
-    Shape s;
-    float scale;
-    Tables t;
-};
-
 /* A tile of attention in shared memory: rows of DH numbers, and such with tokens along the rows. */
 template <class O, int DH> struct Room {
     enum { ROW = DH + (sizeof(O) == 2 ? 8 : 1), ACROSS = TILE + (sizeof(O) == 2 ? 8 : 1), ROWS_SIZE = TILE * ROW, ACROSS_SIZE = DH * ACROSS, P_SIZE = sizeof(O) == 2 ? 8 : TILE * ACROSS };
@@ -101,20 +79,6 @@ template <class O, int DH, class F> __device__ inline void load_across(O *to, in
         if (inside) eight(x, row(r) + c);
         return inside;
     });
-}
-
-typedef Held<1, TILE / 8> Scores;
-
-/* Of the four lanes that share a row. */
-static __device__ float row_max(float x)
-{
-    x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 1));
-    return fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 2));
-}
-static __device__ float row_sum(float x)
-{
-    x += __shfl_xor_sync(0xffffffffu, x, 1);
-    return x + __shfl_xor_sync(0xffffffffu, x, 2);
 }
 
 /* Scores become what they add to the sums; what was summed before shrinks to the new maximum. Half e of a thread's numbers is one row. */
@@ -335,6 +299,9 @@ template <class O> static Keys<O> keys_of(const Work<O> &w, Mat qkv, const Shape
     return {w.k, v, size_t(s.Hk * s.d), size_t(qkv.ld), size_t(s.d), size_t(s.d), 0, 0};
 }
 
+static int attend_halves(Backend *, const char *, const Attend<float> &, int) { return 0; }
+static int is_paired(Mat m) { return reinterpret_cast<uintptr_t>(m.p) % 4 == 0 && m.ld % 2 == 0; }
+
 template <class O, int DH> static void run_attend(Backend *b, const char *what, const Attend<O> &a)
 {
     launch_with(b, what, Room<O, DH>::bytes(2, 1), attend<O, DH>, dim3(unsigned(a.t.ntile), unsigned(a.s.H)), TILE_THREADS, a);
@@ -348,6 +315,7 @@ template <class O, int DH> static void run_attend_bwd(Backend *b, const char *wh
 
 template <class O> static void any_width(Backend *b, const char *what, const Attend<O> &a, int backward)
 {
+    if (attend_halves(b, what, a, backward)) return;
     if (a.s.d <= 32) (backward ? run_attend_bwd<O, 32> : run_attend<O, 32>)(b, what, a);
     else if (a.s.d <= 64) (backward ? run_attend_bwd<O, 64> : run_attend<O, 64>)(b, what, a);
     else (backward ? run_attend_bwd<O, 128> : run_attend<O, 128>)(b, what, a);
@@ -374,6 +342,7 @@ template <class O> static void forward(Backend *b, Mat o, float *lse, Mat qkv, c
     a.keys = keys_of(w, qkv, s);
     a.wide = s.d % 8 == 0 && is_wide(a.keys.v, size_t(qkv.ld));
     a.o = ref(o);
+    a.pairs = is_paired(o);
     a.lse = lse;
     any_width(b, "attention", a, 0);
 }
@@ -391,6 +360,7 @@ template <class O> static void cached(Backend *b, Mat o, KvCache *kv, int layer,
     a.wide = is_wide(kv->p, size_t(kv->d));
     a.keys = {ck, ck + half, size_t(kv->d), size_t(kv->d), head, head, slot, 1};
     a.o = ref(o);
+    a.pairs = is_paired(o);
     any_width(b, "attend_cache", a, 0);
 }
 
@@ -413,6 +383,7 @@ template <class O> static void backward(Backend *b, Mat dqkv, Mat d_o, Mat o, co
     a.dq = w.dq;
     a.dk = w.dk;
     a.dqkv = ref(dqkv);
+    a.pairs = is_paired(dqkv);
     any_width(b, "attention_bwd", a, 1);
     TurnBack back = {w.dq, w.dk, w.rope, ref(dqkv), s, *t};
     launch(b, "attention_bwd", turn_back, dim3(blocks(size_t(s.ntok) * size_t((s.H + s.Hk) * (s.d / 2)), THREADS)), THREADS, back);

@@ -7,14 +7,14 @@ namespace fts_cuda {
 
 /* Gate and up of a tile: kept as they are rounded, and the hidden numbers made of them. */
 struct GateUp {
-    enum { PRODUCTS = 2, A_ALONG_K = 1, B_ALONG_K = 1 };
+    enum { PRODUCTS = 2, A_ALONG_K = 1, B_ALONG_K = 1, COLUMNS = BN / PRODUCTS };
     Side x;
     Ref keep, hidden;                    /* (rows,2F), or absent; (rows,F), or absent */
     const float *gate, *up;
     int F, D, pieces;
     Grouping rows;
     int a_wide = x.wide(), b_wide = is_wide(gate, size_t(D)) && is_wide(up, size_t(D));
-    __device__ bool place(Place &at) const { return rows.find(int(blockIdx.x), at) && place_columns(at, int(blockIdx.y), F); }
+    __device__ bool place(Place &at) const { return rows.find(int(blockIdx.x), at) && place_columns(at, int(blockIdx.y), F, COLUMNS); }
     __device__ Span span(const Place &, int) const { return {0, D}; }
     __device__ float a(const Place &at, int m, int k) const { return x.at(at.row + m, k); }
     __device__ void a8(const Place &at, int m, int k, float (&v)[8]) const { x.at8(at.row + m, k, v); }
@@ -23,12 +23,12 @@ struct GateUp {
     __device__ void b8(int i, const Place &at, int n, int k, float (&v)[8]) const { eight(v, from(i, at, n, k)); }
     __device__ float as_kept(float v) const { return hidden_half() ? rounded<bfloat>(v) : v; }
     __device__ int hidden_half() const { return hidden.p ? hidden.half_size : keep.half_size; }
-    __device__ void store(const Place &at, Sum *sum) const
+    __device__ void store(const Place &at, Sum<PRODUCTS> *sum) const
     {
 #pragma unroll
         for (int i = 0; i < BM / 16 / TILE_WARPS; i++)
 #pragma unroll
-            for (int j = 0; j < BN / 8; j++)
+            for (int j = 0; j < COLUMNS / 8; j++)
 #pragma unroll
                 for (int e = 0; e < 4; e++) {
                     int m = row_in_tile<BM / 16 / TILE_WARPS>(i, e), n = column_in_tile(j, e);
@@ -72,7 +72,7 @@ struct Hidden {
         return wide * (hidden.half_size ? rounded<bfloat>(h) : h);
     }
     /* Four lanes share a row; they add up in a fixed order. */
-    __device__ void store(const Place &at, Sum *sum) const
+    __device__ void store(const Place &at, Sum<1> *sum) const
     {
 #pragma unroll
         for (int i = 0; i < BM / 16 / TILE_WARPS; i++)
@@ -104,12 +104,17 @@ __global__ void scale_grads(float *dscale, const float *scale, const float *part
     dscale[r] = scale[r] != 0 ? sum / scale[r] : 0;
 }
 
+void scale_grads_of(Backend *b, const Rows *r, const float *part, int tiles)
+{
+    launch(b, "ffn_bwd", scale_grads, dim3(blocks(size_t(r->n), 256)), 256, r->dscale, r->scale, part, r->n, tiles);
+}
+
 static Grouping groups_of(const Ffn *w, const Rows *r, const Input *in) { return {r->start, w->gate.groups, in->nchunk, r->n}; }
 
 static void gate_up(Backend *b, const char *what, Mat keep, Mat hidden, Mat x, const Ffn *w, const Rows *r, const Input *in)
 {
     GateUp j = {side(x, r->token), ref(keep), ref(hidden), w->gate.w, w->up.w, w->gate.out, w->gate.in, 1, groups_of(w, r, in)};
-    run_product(b, what, rounds(b, &w->gate), dim3(j.rows.most_tiles(), blocks(size_t(j.F), BN)), j);
+    run_product(b, what, rounds(b, &w->gate), dim3(j.rows.most_tiles(), blocks(size_t(j.F), GateUp::COLUMNS)), j);
 }
 
 static Mat scratch_mat(Backend *b, Carve *k, int rows, int cols)
@@ -119,7 +124,7 @@ static Mat scratch_mat(Backend *b, Carve *k, int rows, int cols)
 
 void cuda_ffn(Backend *b, Mat y, Mat keep, Mat x, const Ffn *w, const Rows *r, const Input *in)
 {
-    if (dense_ffn(b, y, keep, x, w, r)) return;
+    if (piped_ffn(b, y, keep, x, w, r, in) || dense_ffn(b, y, keep, x, w, r)) return;
     Carve k = scratch_of(b);
     Mat hidden = scratch_mat(b, &k, r->n, w->gate.out);
     gate_up(b, "ffn", keep, hidden, x, w, r, in);
@@ -140,7 +145,7 @@ static BwdWork bwd_carve(Backend *b, Carve *k, int rows, int F)
 void cuda_ffn_bwd(Backend *b, Mat dx, Mat dout, Mat keep, Mat x, const Ffn *w, const Rows *r, const Input *in)
 {
     int D = w->gate.in, F = w->gate.out, round = rounds(b, &w->down);
-    if (dense_ffn_bwd(b, dx, dout, keep, x, w, r)) return;
+    if (piped_ffn_bwd(b, dx, dout, keep, x, w, r, in) || dense_ffn_bwd(b, dx, dout, keep, x, w, r)) return;
     Carve k = scratch_of(b);
     BwdWork s = bwd_carve(b, &k, r->n, F);
     Grouping rows = groups_of(w, r, in);
@@ -148,7 +153,7 @@ void cuda_ffn_bwd(Backend *b, Mat dx, Mat dout, Mat keep, Mat x, const Ffn *w, c
     if (!keep.p) gate_up(b, "ffn_bwd", s.pair, Mat{nullptr, 0, 0, 0, b->dtype}, x, w, r, in);
     Hidden j = {side(dout, r->token, r->scale), ref(keep.p ? keep : s.pair), ref(s.pair), ref(s.hidden), w->down.w, s.part, F, D, 1, rows};
     run_product(b, "ffn_bwd", round, dim3(rows.most_tiles(), blocks(size_t(F), BN)), j);
-    if (r->scale) launch(b, "ffn_bwd", scale_grads, dim3(blocks(size_t(r->n), 256)), 256, r->dscale, r->scale, s.part, r->n, int(blocks(size_t(F), BN)));
+    if (r->scale) scale_grads_of(b, r, s.part, int(blocks(size_t(F), BN)));
     run_back(b, "ffn_bwd", round, Back{side(s.pair), ref(dx), w->gate.w, w->up.w, F, D, 1, rows});
     run_grad(b, "ffn_bwd", round, Grad{side(s.pair), side(x, r->token), w->gate.dw, w->up.dw, F, D, in->nchunk, t->chunk, r->start, r->count}, w->gate.groups);
     run_grad(b, "ffn_bwd", round, Grad{side(dout, r->token, r->scale), side(s.hidden), w->down.dw, nullptr, D, F, in->nchunk, t->chunk, r->start, r->count}, w->gate.groups);
@@ -160,8 +165,10 @@ size_t ffn_scratch(const Backend *b, const Dims *d)
     Carve routed = {nullptr, 0}, shared = routed;
     bwd_carve(&shape, &routed, d->K * d->tokens, d->Fe);
     bwd_carve(&shape, &shared, d->tokens, d->F);
-    size_t most = routed.at > shared.at ? routed.at : shared.at, by_library = dense_ffn_scratch(b, d);
-    return by_library > most ? by_library : most;
+    const size_t need[] = {routed.at, shared.at, dense_ffn_scratch(b, d), piped_scratch(b, d)};
+    size_t most = 0;
+    for (size_t n : need) most = n > most ? n : most;
+    return most;
 }
 
 }

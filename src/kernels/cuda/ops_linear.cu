@@ -1,4 +1,4 @@
-/* ops_linear.cu - products with one weight: by cuBLASLt where it takes them, else by our own tiles. */
+/* ops_linear.cu - products with one weight: by cuBLASLt where it takes them, else by our own: Hopper's where asked for, or tiles. */
 #include "kernels/cuda/columns.cuh"
 #include "kernels/cuda/dense.cuh"
 #include "kernels/cuda/product.cuh"
@@ -39,8 +39,7 @@ __global__ void copy_weights(Copies a)
     a.to[i] = stored<bfloat>(i - r.to < r.n ? a.from[r.from + i - r.to] : 0.0f);
 }
 
-/* Where the copy of a matrix is, which may have been made just now; NULL: there is none. */
-static bfloat *copy_of(Backend *b, const float *w, size_t n)
+bfloat *copy_of(Backend *b, const float *w, size_t n)
 {
     Copies *c = &cuda_of(b)->copies;
     if (!c->from || w < c->from || w >= c->from + c->end) return nullptr;
@@ -101,6 +100,7 @@ void cuda_linear(Backend *b, Mat y, Mat x, const Weight *w, Vec bias, Acc acc, c
     LtProduct p = {.n = in->ntok, .m = w->out, .k = w->in, .tb = 1, .acc = acc};
     y.rows = x.rows = in->ntok;
     if (by_library(b, w) && dense(b, p, operand(b, &k, x, round), weight(b, &k, w, round), y, bias.w)) return;
+    if (piped_linear(b, k, y, x, w, bias.w, acc)) return;
     run_forward(b, "linear", round, Forward{side(x), ref(y), w->w, bias.w, w->out, w->in, acc == ADD, 1, {nullptr, 1, 1, in->ntok}});
 }
 
@@ -111,6 +111,7 @@ void cuda_linear_dx(Backend *b, Mat dx, Mat dy, const Weight *w, const Input *in
     LtProduct p = {.n = in->ntok, .m = w->in, .k = w->out, .acc = SET};
     dx.rows = dy.rows = in->ntok;
     if (by_library(b, w) && dense(b, p, operand(b, &k, dy, round), weight(b, &k, w, round), dx, nullptr)) return;
+    if (piped_linear_dx(b, k, dx, dy, w)) return;
     run_back(b, "linear_dx", round, Back{side(dy), ref(dx), w->w, nullptr, w->out, w->in, 1, {nullptr, 1, 1, in->ntok}});
 }
 
@@ -130,6 +131,7 @@ void cuda_linear_dw(Backend *b, const Weight *w, Vec bias, Mat dy, Mat x, const 
     dy.rows = x.rows = in->ntok;
     if (bias.w) column_sums(b, "linear_dw", BiasGrad{ref(dy), bias.dw}, w->out, in, t->chunk, k.take<double>(size_t(w->out) * size_t(in->nchunk)));
     if (by_library(b, w) && dense(b, p, operand(b, &k, dy, round), operand(b, &k, x, round), Mat{w->dw, w->out, w->in, w->in, F32}, nullptr)) return;
+    if (piped_linear_dw(b, k, w, dy, x, in)) return;
     run_grad(b, "linear_dw", round, Grad{side(dy), side(x), w->dw, nullptr, w->out, w->in, in->nchunk, t->chunk, nullptr, nullptr}, 1);
 }
 

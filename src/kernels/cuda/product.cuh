@@ -3,31 +3,27 @@
 #ifndef KERNELS_CUDA_PRODUCT_CUH
 #define KERNELS_CUDA_PRODUCT_CUH
 
-#include "kernels/cuda/tile.cuh"
+#include "kernels/cuda/place.cuh"
 
 namespace fts_cuda {
 
-constexpr int BM = 128, BN = 64, BK = 32;
-typedef Held<BM / 16 / TILE_WARPS, BN / 8> Sum;
-
-/* The block's part of the result: rows [row, +rows) and columns [col, +cols), of a group. */
-struct Place { int group, row, rows, col, cols; };
-struct Span { int from, to; };
+constexpr int BN = 64, BK = 32;
+template <int PRODUCTS> using Sum = Held<BM / 16 / TILE_WARPS, BN / PRODUCTS / 8>;
 
 /* Job: PRODUCTS (1 or 2 with the same rows), A_ALONG_K, B_ALONG_K, place(), pieces, span(), a(), b(), store(). A piece is a sum of its own.
- * Two sums need the registers of three blocks for two.
+ * Two products have half the columns each, and the registers of three blocks for two: so both sums stay in them.
  * a8(), b8(): eight operands along k or rows, where a_wide, b_wide say that they lie at multiples of 16 bytes. */
 template <class O, class Job> __global__ void __launch_bounds__(TILE_THREADS, Job::PRODUCTS == 2 ? 2 : 3) product(Job job)
 {
-    const int ld = row_of<O>(BK);
+    const int ld = row_of<O>(BK), columns = BN / Job::PRODUCTS;
     __shared__ __align__(16) O a[BM * row_of<O>(BK)];
-    __shared__ __align__(16) O w[Job::PRODUCTS][BN * row_of<O>(BK)];
+    __shared__ __align__(16) O w[Job::PRODUCTS][columns * row_of<O>(BK)];
     Place at;
     if (!job.place(at)) return;
     for (int piece = 0; piece < job.pieces; piece++) {
         Span s = job.span(at, piece);
         if (s.from >= s.to) continue;
-        Sum sum[Job::PRODUCTS];
+        Sum<Job::PRODUCTS> sum[Job::PRODUCTS];
 #pragma unroll
         for (int i = 0; i < Job::PRODUCTS; i++) clear(sum[i]);
         for (int k0 = s.from; k0 < s.to; k0 += BK) {
@@ -39,7 +35,7 @@ template <class O, class Job> __global__ void __launch_bounds__(TILE_THREADS, Jo
                 });
 #pragma unroll
             for (int i = 0; i < Job::PRODUCTS; i++)
-                fill_wide<BN, BK, Job::B_ALONG_K>(w[i], [&](int n, int k) { return n < at.cols && k0 + k < s.to ? job.b(i, at, n, k0 + k) : 0.0f; },
+                fill_wide<columns, BK, Job::B_ALONG_K>(w[i], [&](int n, int k) { return n < at.cols && k0 + k < s.to ? job.b(i, at, n, k0 + k) : 0.0f; },
                     [&](int n, int k, float (&x)[8]) {
                         bool inside = job.b_wide && n + (Job::B_ALONG_K ? 0 : 7) < at.cols && k0 + k + (Job::B_ALONG_K ? 7 : 0) < s.to;
                         if (inside) job.b8(i, at, n, k0 + k, x);
@@ -55,32 +51,10 @@ template <class O, class Job> __global__ void __launch_bounds__(TILE_THREADS, Jo
     }
 }
 
-/* Rows in groups, each group in tiles of BM. */
-struct Grouping {
-    const int *start;                    /* (groups, nchunk) on the device; NULL: one group of all */
-    int groups, nchunk, rows;
-    __device__ int begin(int g) const { return !start ? (g ? rows : 0) : g < groups ? start[g * nchunk] : rows; }
-    __device__ bool find(int tile, Place &at) const
-    {
-        for (int g = 0; g < groups; g++) {
-            int from = begin(g), n = begin(g + 1) - from, tiles = (n + BM - 1) / BM;
-            if (tile < tiles) {
-                at.group = g;
-                at.row = from + tile * BM;
-                at.rows = n - tile * BM < BM ? n - tile * BM : BM;
-                return true;
-            }
-            tile -= tiles;
-        }
-        return false;
-    }
-    unsigned most_tiles() const { return rows ? blocks(size_t(rows), BM) + unsigned(start ? groups : 0) : 0; }
-};
-
-__device__ inline bool place_columns(Place &at, int tile, int columns)
+__device__ inline bool place_columns(Place &at, int tile, int columns, int width = BN)
 {
-    at.col = tile * BN;
-    at.cols = columns - at.col < BN ? columns - at.col : BN;
+    at.col = tile * width;
+    at.cols = columns - at.col < width ? columns - at.col : width;
     return at.cols > 0;
 }
 
@@ -121,7 +95,7 @@ struct Forward {
     __device__ const float *from(const Place &at, int n, int k) const { return w + (size_t(at.group) * size_t(out) + size_t(at.col + n)) * size_t(in) + size_t(k); }
     __device__ float b(int, const Place &at, int n, int k) const { return *from(at, n, k); }
     __device__ void b8(int, const Place &at, int n, int k, float (&v)[8]) const { eight(v, from(at, n, k)); }
-    __device__ void store(const Place &at, Sum *sum) const
+    __device__ void store(const Place &at, Sum<1> *sum) const
     {
         each(sum[0], [&](int m, int n, float v) {
             if (m >= at.rows || n >= at.cols) return;
@@ -150,7 +124,7 @@ struct Back {
     }
     __device__ float b(int, const Place &at, int n, int k) const { return *from(at, n, k); }
     __device__ void b8(int, const Place &at, int n, int k, float (&v)[8]) const { eight(v, from(at, n, k)); }
-    __device__ void store(const Place &at, Sum *sum) const
+    __device__ void store(const Place &at, Sum<1> *sum) const
     {
         each(sum[0], [&](int m, int n, float v) { if (m < at.rows && n < at.cols) set(dx, size_t(at.row + m), at.col + n, v); });
     }
@@ -181,7 +155,7 @@ struct Grad {
     __device__ void a8(const Place &at, int m, int k, float (&v)[8]) const { dy.at8(k, at.row + m, v); }
     __device__ float b(int, const Place &at, int n, int k) const { return x.at(k, at.col + n); }
     __device__ void b8(int, const Place &at, int n, int k, float (&v)[8]) const { x.at8(k, at.col + n, v); }
-    __device__ void store(const Place &at, Sum *sum) const
+    __device__ void store(const Place &at, Sum<1> *sum) const
     {
         each(sum[0], [&](int m, int n, float v) {
             if (m >= at.rows || n >= at.cols) return;

@@ -111,19 +111,13 @@ template <int NJ> __device__ inline void multiply_on(Held<1, NJ> &acc, Held<1, T
     multiply(acc, room, ld, w, ldw, TILE);
 }
 
-__device__ inline unsigned packed(float low, float high)
-{
-    bfloat x[2] = {stored<bfloat>(low), stored<bfloat>(high)};
-    return pair_at(x);
-}
-
 /* The registers of a product's tile are those of the next one's operand. */
 template <int NJ> __device__ inline void multiply_on(Held<1, NJ> &acc, Held<1, TILE / 8> &p, bfloat *, const bfloat *w, int ldw)
 {
 #pragma unroll
     for (int k = 0; k < TILE / 16; k++) {
         const float *lo = p.c[0][2 * k], *hi = p.c[0][2 * k + 1];
-        unsigned x[4] = {packed(lo[0], lo[1]), packed(lo[2], lo[3]), packed(hi[0], hi[1]), packed(hi[2], hi[3])}, b[NJ][2];
+        unsigned x[4] = {pack_halves(lo[0], lo[1]), pack_halves(lo[2], lo[3]), pack_halves(hi[0], hi[1]), pack_halves(hi[2], hi[3])}, b[NJ][2];
         columns_of(b, w, ldw, 16 * k);
 #pragma unroll
         for (int j = 0; j < NJ; j++) mma_bf16(acc.c[0][j], x, b[j]);
@@ -138,7 +132,7 @@ __device__ inline void put_eight(float *to, const float (&x)[8])
 }
 __device__ inline void put_eight(bfloat *to, const float (&x)[8])
 {
-    *reinterpret_cast<uint4 *>(to) = uint4{packed(x[0], x[1]), packed(x[2], x[3]), packed(x[4], x[5]), packed(x[6], x[7])};
+    *reinterpret_cast<uint4 *>(to) = uint4{pack_halves(x[0], x[1]), pack_halves(x[2], x[3]), pack_halves(x[4], x[5]), pack_halves(x[6], x[7])};
 }
 
 /* (ROWS, K) operands into shared memory, eight at a time along k or along rows, as they lie in memory: all of them by f8(row, k, x)

@@ -4,6 +4,8 @@
 
 #include <cuda_runtime.h>
 
+#include "util/num.h"
+
 static inline float emu_half_of(unsigned word, int upper)
 {
     unsigned u = upper ? word & 0xffff0000u : word << 16;
@@ -25,7 +27,11 @@ static inline void mma_bf16(float c[4], const unsigned a[4], const unsigned b[2]
     }
 }
 
+static inline unsigned pack_halves(float low, float high) { return unsigned(f32_to_bf16(low)) | unsigned(f32_to_bf16(high)) << 16; }
+
+static inline float quick_sigmoid(float x) { return 1 / (1 + expf(-x)); }
+
 /* The block's shared memory of a size that the launch says; no kernel here takes more than this. */
-static inline void *launch_memory() { alignas(16) static char memory[228 << 10]; return memory; }
+static inline void *launch_memory() { alignas(1024) static char memory[228 << 10]; return memory; }
 
 #endif

@@ -1,0 +1,181 @@
+/* pipe.cuh - products in bf16 on Hopper: blocks that stay, and work at tiles of 128 rows and 256 columns one after the other, a slice of 64 k
+ * at a time. Slices to come, of the next tile too, are copied into shared memory while those that are there are multiplied and results are stored.
+ *
+ * Operands lie in lines of 128 bytes, 64 numbers: line i at 128 i, its eight pieces of 16 bytes exchanged, piece c at c ^ (i % 8). Of a matrix
+ * "along k" a line is 64 k of one row; of one across, 64 rows of one k, and 64 such lines (a slab of 8192 bytes) hold 64 rows.
+ *
+ * A Job says what a tile is: A_ALONG_K, B_ALONG_K, PRODUCTS (2: the columns are 128 of one weight and 128 of another), pieces;
+ * find(tile, at): where it is, or that there are no more; span(at, piece): its k; a(at, i, k), b(at, i, k): where line i of the slice at k begins,
+ * its column 0 that of the tile, or NULL if it is not there; run(at, m, n, x): what becomes of eight numbers of a row, and a number that the row sums up; row(at, m, sum). */
+#ifndef KERNELS_CUDA_PIPE_CUH
+#define KERNELS_CUDA_PIPE_CUH
+
+#include "kernels/cuda/place.cuh"
+#include "kernels/cuda/wgmma.cuh"
+
+namespace fts_cuda {
+
+constexpr int LINE = 128, SLAB = 64 * LINE;
+constexpr int PIPE_THREADS = 256, PIPE_M = BM, PIPE_N = 256, PIPE_K = 64, SLICES = 4;
+constexpr int AHEAD = SLICES - 2;        /* slices on their way; of the others one is multiplied, and one may still be by another warp */
+constexpr int SLICE_A = PIPE_M * LINE, SLICE = SLICE_A + PIPE_N * LINE;
+constexpr size_t PIPE_MEMORY = size_t(SLICES) * SLICE + 1024;            /* the lines' exchange of pieces wants multiples of 1024 */
+
+/* An operand as products take it, 16 k of it. step: bytes from eight lines to the next eight; slab: bytes from 64 rows across to the next 64. */
+__device__ inline uint64_t operand_at(const void *p, int step, int slab)
+{
+    return uint64_t(shared_address(p) >> 4 & 0x3fff) | uint64_t(slab >> 4) << 16 | uint64_t(step >> 4) << 32 | uint64_t(1) << 62;
+}
+
+/* Where in the work a block is: at a slice of a piece of a tile. s.from is the slice's first k. */
+template <class Job> struct Walk {
+    Place at;
+    Span s;
+    int tile, piece, more;
+    __device__ void seek(const Job &job)
+    {
+        for (more = 1; job.find(tile, at); tile += int(gridDim.x), piece = 0)
+            for (; piece < job.pieces; piece++) {
+                s = job.span(at, piece);
+                if (s.from < s.to) return;
+            }
+        more = 0;
+    }
+    __device__ void next(const Job &job)
+    {
+        s.from += PIPE_K;
+        if (s.from < s.to) return;
+        piece++;
+        seek(job);
+    }
+};
+
+/* An operand of a slice: WIDTH rows along k, or 64 lines across. line(i): its numbers, or NULL; of 64 along k or WIDTH across `numbers` are there. */
+template <int ALONG_K, int WIDTH, class F> __device__ inline void copy_operand(char *to, int numbers, const void *any, F line)
+{
+    const int c = int(threadIdx.x) % 8, lines = ALONG_K ? WIDTH : PIPE_K, slabs = ALONG_K ? 1 : WIDTH / 64;
+#pragma unroll
+    for (int i = int(threadIdx.x) / 8; i < lines; i += PIPE_THREADS / 8) {
+        const bfloat *from = line(i);
+#pragma unroll
+        for (int s = 0; s < slabs; s++) {
+            int at = 64 * s + 8 * c, there = from && at < numbers;
+            copy_16(to + s * SLAB + i * LINE + 16 * (c ^ i % 8), there ? static_cast<const void *>(from + at) : any, there ? 16 : 0);
+        }
+    }
+}
+
+template <class Job> __device__ inline void copy_slice(const Job &job, const Walk<Job> &w, char *to)
+{
+    int left = w.s.to - w.s.from, k = w.s.from;
+    copy_operand<Job::A_ALONG_K, PIPE_M>(to, Job::A_ALONG_K ? left : w.at.rows, job.any(),
+        [&](int i) { return i < (Job::A_ALONG_K ? w.at.rows : left) ? job.a(w.at, i, k) : nullptr; });
+    copy_operand<Job::B_ALONG_K, PIPE_N>(to + SLICE_A, Job::B_ALONG_K ? left : w.at.cols, job.any(),
+        [&](int i) { return Job::B_ALONG_K || i < left ? job.b(w.at, i, k) : nullptr; });
+}
+
+/* Rows 64 g of the slice at p times its columns, by group g of the block. */
+template <class Job> __device__ inline void multiply_slice(float (&sum)[128], const char *p, int add)
+{
+    const char *a = p + int(threadIdx.x) / 128 * SLAB, *b = p + SLICE_A;
+    products_begin();
+#pragma unroll
+    for (int k = 0; k < PIPE_K / 16; k++)
+        product_64_256<!Job::A_ALONG_K, !Job::B_ALONG_K>(sum, operand_at(a + k * (Job::A_ALONG_K ? 32 : 16 * LINE), 8 * LINE, SLAB),
+                                                         operand_at(b + k * (Job::B_ALONG_K ? 32 : 16 * LINE), 8 * LINE, SLAB), add || k);
+    products_end();
+}
+
+/* Lane t of four has two numbers of each of four runs of eight: afterwards all of run t. */
+__device__ inline void exchange_runs(float (&x)[4][2])
+{
+    const int t = int(threadIdx.x) % 4;
+#pragma unroll
+    for (int m = 1; m < 4; m *= 2)
+#pragma unroll
+        for (int j = 0; j < 4; j++)
+            if (!(j & m))
+#pragma unroll
+                for (int e = 0; e < 2; e++) {
+                    float other = __shfl_xor_sync(0xffffffffu, t & m ? x[j][e] : x[j | m][e], m);
+                    if (t & m) x[j][e] = other;
+                    else x[j | m][e] = other;
+                }
+}
+
+template <class Job> __device__ inline void store_tile(const Job &job, const Place &at, const float (&sum)[128])
+{
+    const int lane = int(threadIdx.x) % 32, each = PIPE_N / Job::PRODUCTS;
+#pragma unroll
+    for (int h = 0; h < 2; h++) {
+        int m = int(threadIdx.x) / 32 * 16 + lane / 4 + 8 * h;
+        float total = 0;
+#pragma unroll
+        for (int q = 0; q < each / 32; q++) {
+            float x[Job::PRODUCTS][4][2];
+#pragma unroll
+            for (int p = 0; p < Job::PRODUCTS; p++) {
+#pragma unroll
+                for (int j = 0; j < 4; j++)
+#pragma unroll
+                    for (int e = 0; e < 2; e++) x[p][j][e] = sum[4 * (p * each / 8 + 4 * q + j) + 2 * h + e];
+                exchange_runs(x[p]);
+            }
+            int n = 32 * q + 8 * (lane % 4);
+            if (m < at.rows && n < at.cols) total += job.run(at, m, n, reinterpret_cast<float (&)[Job::PRODUCTS][8]>(x));
+        }
+        job.row(at, m, total);
+    }
+}
+
+template <class Job> __global__ void __launch_bounds__(PIPE_THREADS, 1) pipe(Job job)
+{
+    char *room = static_cast<char *>(launch_memory());
+    room += (1024 - shared_address(room) % 1024) % 1024;
+    Walk<Job> work;
+    work.tile = int(blockIdx.x);
+    work.piece = 0;
+    work.seek(job);
+    Walk<Job> load = work;
+    for (int i = 0; i < AHEAD; i++) {
+        if (load.more) {
+            copy_slice(job, load, room + i * SLICE);
+            load.next(job);
+        }
+        copies_end();
+    }
+    for (int slot = 0; work.more;) {
+        float sum[128];
+        Place at = work.at;
+        int add = 0, last;
+        do {
+            copies_wait<AHEAD - 1>();
+            __syncthreads();
+            multiply_slice<Job>(sum, room + slot * SLICE, add);
+            if (load.more) {
+                copy_slice(job, load, room + (slot + AHEAD) % SLICES * SLICE);
+                load.next(job);
+            }
+            copies_end();
+            slot = (slot + 1) % SLICES;
+            last = work.s.from + PIPE_K >= work.s.to;
+            work.next(job);
+            add = 1;
+            products_wait<1>();
+        } while (!last);
+        products_wait<0>();
+        products_arrived(sum);
+        store_tile(job, at, sum);
+    }
+    copies_wait<0>();
+}
+
+template <class Job> void run_pipe(Backend *b, const char *what, size_t tiles, const Job &job)
+{
+    size_t all = size_t(cuda_of(b)->about.multiProcessorCount);
+    launch_with(b, what, PIPE_MEMORY, pipe<Job>, dim3(unsigned(tiles < all ? tiles : all)), PIPE_THREADS, job);
+}
+
+}
+
+#endif
