@@ -93,12 +93,21 @@ int  backend_on_host(const Backend *b) { return b->device->on_host; }
 size_t backend_cache_bytes(const Backend *b, const KvCache *kv) { return b->device->cache_bytes(b, kv); }
 size_t backend_scratch_bytes(const Backend *b, const Dims *d) { return b->device->scratch_bytes(b, d); }
 size_t backend_input_bytes(const Backend *b, const Dims *d) { return b->device->input_bytes(d); }
+int  backend_end(Backend *b) { return b->device->end ? b->device->end(b) : 0; }
+int64_t backend_replays(const Backend *b) { return b->device->replays ? b->device->replays(b) : 0; }
 int64_t backend_memory(const Backend *b) { return b->device->memory(b); }
 int64_t backend_unused(const Backend *b) { return b->device->unused(b); }
 int64_t backend_used(const Backend *b) { return b->device->used(b); }
 int  backend_copies(Backend *b, const float *p, const Range *r, int n, Err *e) { return b->device->copies ? b->device->copies(b, p, r, n, e) : 0; }
 size_t backend_copies_bytes(const Backend *b, size_t dense, size_t all) { return b->device->copies_bytes ? b->device->copies_bytes(b, dense, all) : 0; }
 int  backend_text(const Backend *b, char *text, size_t size) { return (b ? b->device : &cpu_device)->text(b, text, size); }
+
+int backend_begin(Backend *b, const void *owner, Input *in, int n, int longest)
+{
+    if (b->device->begin) return b->device->begin(b, owner, in, n, longest);
+    for (int i = 0; i < n; i++) backend_input(b, &in[i]);
+    return 0;
+}
 
 int backend_reserve(Backend *b, const Dims *d, Err *e)
 {

@@ -130,6 +130,9 @@ typedef struct Device {
     void   (*mark)(Backend *b, int i);                            /* enqueues the reading of that clock, i < marks */
     double (*between)(Backend *b, int from, int to);              /* seconds between two readings, after sync() */
     void   (*copy)(Backend *b, void *to, const void *from, size_t bytes);      /* within its memory; NULL: it is the machine's */
+    int    (*begin)(Backend *b, const void *owner, Input *in, int n, int longest); /* see backend_begin(); NULL: no pass comes again */
+    int    (*end)(Backend *b);
+    int64_t (*replays)(const Backend *b);
     int    (*text)(const Backend *b, char *text, size_t size);
 } Device;
 
@@ -162,6 +165,14 @@ void backend_upload(Backend *b, void *device, const void *host, size_t bytes);
 void backend_download(Backend *b, void *host, const void *device, size_t bytes);
 int  backend_on_host(const Backend *b);                                 /* 1: ops read memory of the host as it is, a mapped file too */
 void backend_input(Backend *b, Input *in);                              /* before the first op of a micro-batch; `in` is then good until the third call from now */
+/* A pass that comes again and again with other numbers. Sends its inputs (n), which may lie where those of backend_input() did; then 1: its ops
+ * need not be called, what they enqueued an earlier time is under way for these inputs. 0: call them, and again while backend_end() gives 1, because
+ * what they enqueued did not count. owner: backend memory that only these passes use; NULL: the pass will not come again. In passes of the same owner
+ * whose inputs have the same counts, ops are given the same until backend memory is freed; row numbers may differ, but they lie where they lay, and
+ * stay as they are until backend_end(). longest: no segment of in[0] will ever have more tokens, those in the cache included, and scratch memory is made for it. */
+int  backend_begin(Backend *b, const void *owner, Input *in, int n, int longest);
+int  backend_end(Backend *b);
+int64_t backend_replays(const Backend *b);                              /* passes whose ops were not called */
 size_t backend_cache_bytes(const Backend *b, const KvCache *kv);        /* what kv->p needs, zeroed or not */
 size_t backend_scratch_bytes(const Backend *b, const Dims *d);          /* the maximum over the ops */
 size_t backend_input_bytes(const Backend *b, const Dims *d);            /* device memory of the copies that backend_input() makes */

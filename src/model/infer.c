@@ -52,25 +52,31 @@ size_t infer_bytes(const Backend *b, const ModelConfig *c, int tokens, int slots
     return (mm.kept + mm.once) * (size_t)tokens + backend_cache_bytes(b, &kv);
 }
 
-void infer_pass(Infer *f, const Input *host, float *out)
+static void call_ops(Infer *f, const Input *in, const Input *last)
 {
     Model *m = f->m;
     const Ops *op = &m->b->ops;
-    Input mine = *host, *in = &mine;
-    int n = in->nseg, O = config_outputs(&m->c);
+    int n = last->ntok, O = config_outputs(&m->c);
     Weight g = weight_of(&m->flat, m->embed_g), x = weight_of(&m->flat, m->embed_e), heads = weight_of(&m->flat, m->heads);
-    Input last = {.points = in->points, .seg = f->one, .chunk = f->chunk, .nseg = n, .nchunk = n, .ntok = n, .longest = 1, .P = in->P, .S = in->S};
-    assert(in->ntok <= m->cap_tokens && n <= f->kv.slots && in->longest <= f->kv.cap && in->nchunk == n);
-    for (int i = 0; i < n; i++) f->last[i] = in->seg[i].tok + in->seg[i].ntok - 1;
-    backend_input(m->b, in);
-    backend_input(m->b, &last);
     op->embed(m->b, mat_head(m->h, in->ntok), &g, &x, in);
     for (int l = 0; l < m->c.L; l++) {
         int final = l == m->c.L - 1;
-        attention_infer(m, l, &f->kv, in, &last, final ? f->last : NULL);
-        for (int b = 0; b < m->c.B; b++) moe_forward(m, l, b, &m->eval, final ? &last : in);
+        attention_infer(m, l, &f->kv, in, last, final ? f->last : NULL);
+        for (int b = 0; b < m->c.B; b++) moe_forward(m, l, b, &m->eval, final ? last : in);
     }
     op->norm(m->b, mat_head(m->xn, n), mat_head(m->keep, n), m->rstd, mat_head(m->h, n), vec_of(&m->flat, m->norm), m->c.eps);
-    op->linear(m->b, (Mat){f->out, n, O, O, F32}, mat_head(m->xn, n), &heads, (Vec){0}, SET, &last);
+    op->linear(m->b, (Mat){f->out, n, O, O, F32}, mat_head(m->xn, n), &heads, (Vec){0}, SET, last);
+}
+
+void infer_pass(Infer *f, const Input *host, float *out)
+{
+    Model *m = f->m;
+    int n = host->nseg, O = config_outputs(&m->c);
+    Input in[] = {*host, {.points = host->points, .seg = f->one, .chunk = f->chunk, .nseg = n, .nchunk = n, .ntok = n, .longest = 1, .P = host->P, .S = host->S}};
+    assert(host->ntok <= m->cap_tokens && n <= f->kv.slots && host->longest <= f->kv.cap && host->nchunk == n);
+    for (int i = 0; i < n; i++) f->last[i] = host->seg[i].tok + host->seg[i].ntok - 1;
+    if (!backend_begin(m->b, m->tap ? NULL : f->kv.p, in, 2, f->kv.cap))
+        do call_ops(f, &in[0], &in[1]);
+        while (backend_end(m->b));
     backend_download(m->b, out, f->out, (size_t)n * (size_t)O * sizeof *out);
 }

@@ -191,6 +191,87 @@ extern "C" void emu_order(int d) { emu::descending = d; }
 #include "kernels/cuda/wgmma.cuh"
 extern "C" int emu_products() { return fts_cuda::emu_wgmma_count; }
 
+/* Graphs. One thread calls, so that one stream is captured at most. */
+struct alignas(16) Node { Node *next; emu::Body *work; };    /* what it works on lies behind it */
+struct CUgraph_st { Node *first, **end; };
+static cudaStream_t capturing;
+int emu_graph_fails;
+
+int emu_spoil()
+{
+    if (capturing) capturing->spoilt = 1;
+    return capturing != nullptr;
+}
+
+namespace emu {
+
+static cudaGraph_t graph_new()
+{
+    cudaGraph_t g = static_cast<cudaGraph_t>(calloc(1, sizeof *g));
+    if (!g) abort();
+    g->end = &g->first;
+    return g;
+}
+
+void write_down(Body *work, const void *job, size_t bytes)
+{
+    Node *n = static_cast<Node *>(malloc(sizeof *n + bytes));
+    if (!n) abort();
+    *n = Node{nullptr, work};
+    memcpy(n + 1, job, bytes);
+    *capturing->captured->end = n;
+    capturing->captured->end = &n->next;
+}
+
+cudaError_t capture_begin(cudaStream_t s)
+{
+    if (emu_graph_fails == 1 || emu_spoil()) return cudaErrorStreamCaptureUnsupported;
+    s->captured = graph_new();
+    capturing = s;
+    return cudaSuccess;
+}
+
+cudaError_t capture_end(cudaStream_t s, cudaGraph_t *g)
+{
+    int bad = s->spoilt || emu_graph_fails == 2;
+    *g = s->captured;
+    s->captured = nullptr;
+    capturing = nullptr;
+    s->spoilt = 0;
+    if (!bad) return cudaSuccess;
+    graph_free(*g);
+    *g = nullptr;
+    return cudaErrorStreamCaptureInvalidated;
+}
+
+cudaError_t graph_make(cudaGraphExec_t *run, cudaGraph_t g)
+{
+    if (emu_graph_fails == 3 || emu_spoil()) return cudaErrorMemoryAllocation;
+    *run = graph_new();
+    (*run)->first = g->first;
+    g->first = nullptr;
+    return cudaSuccess;
+}
+
+cudaError_t graph_start(cudaGraphExec_t run)
+{
+    if (emu_graph_fails == 4 || emu_spoil()) return cudaErrorNotSupported;
+    for (Node *n = run->first; n; n = n->next) n->work(n + 1);
+    return cudaSuccess;
+}
+
+cudaError_t graph_free(cudaGraph_t g)
+{
+    for (Node *n = g->first, *next; n; n = next) {
+        next = n->next;
+        free(n);
+    }
+    free(g);
+    return cudaSuccess;
+}
+
+}
+
 /* cuda_runtime_api.h: the workspace of a library, which costs time to fill and hardly any of it is used. */
 extern "C" {
 cudaError_t emu_malloc(void **p, size_t n);
@@ -213,5 +294,9 @@ void *emu_stream_open(void)
     return s;
 }
 void emu_stream_close(void *s) { (void)cudaStreamDestroy(static_cast<cudaStream_t>(s)); }
-void emu_enqueue(void *, emu::Body *work, void *job, size_t) { work(job); }
+void emu_enqueue(void *stream, emu::Body *work, void *job, size_t bytes)
+{
+    if (static_cast<cudaStream_t>(stream)->captured) emu::write_down(work, job, bytes);
+    else work(job);
+}
 }

@@ -7,6 +7,7 @@
 namespace fts_cuda {
 
 int by_library(const Backend *b, const Weight *w);       /* whether there is one, and scratch memory is made for copies of this kind */
+void copy_rows(Backend *b, const char *what, Mat to, Mat from);         /* of any type */
 /* What the library multiplies: m itself, or a copy in scratch memory in the type of operands, its rows a multiple of 16 bytes apart. */
 Mat operand(Backend *b, Carve *k, Mat m, int round);
 Mat weight(Backend *b, Carve *k, const Weight *w, int round);          /* likewise, but a copy that was made once a step where there is one */

@@ -23,6 +23,7 @@ void note(Backend *b, cudaError_t error, const char *where)
 {
     Cuda *c = cuda_of(b);
     if (error == cudaSuccess || c->error != cudaSuccess) return;
+    if (c->graphs.recorded) { c->graphs.failed = 1; return; }        /* nothing ran: the ops will be called once more */
     c->error = error;
     c->where = where;
 }
@@ -78,6 +79,7 @@ static int open(Backend *b, int number, Err *e)
     b->ops = cuda_ops;
     c->lt = nullptr;
     c->dnn = nullptr;
+    c->graphs.wanted = graphs_wanted();
     if (start(c, number, e) || (lt_wanted() && !(c->lt = lt_open(c->stream, e)))) {
         if (c->stream) (void)cudaStreamDestroy(c->stream);
         free(c);
@@ -94,6 +96,7 @@ static void copies_free(Backend *b);
 static void stage_free(Cuda *c, Stage *s)
 {
     if (!s->size) return;
+    graphs_drop(c);
     (void)cudaFreeHost(s->host);
     (void)cudaFree(s->device);
     (void)cudaEventDestroy(s->sent);
@@ -105,6 +108,7 @@ static void close(Backend *b)
 {
     Cuda *c = cuda_of(b);
     (void)cudaStreamSynchronize(c->stream);
+    graphs_drop(c);
     copies_free(b);
     for (Stage &s : c->input) stage_free(c, &s);
     for (Stage &s : c->small) stage_free(c, &s);
@@ -146,6 +150,7 @@ static void release(Backend *b, void *p, size_t bytes)
     if (!p) return;
     cuda_of(b)->used -= int64_t(bytes ? bytes : 1);
     (void)cudaStreamSynchronize(cuda_of(b)->stream);
+    graphs_drop(cuda_of(b));
     (void)cudaFree(p);
 }
 
@@ -242,14 +247,21 @@ static void stage_send(Backend *b, Stage *s, size_t bytes)
 
 enum { SMALL_BYTES = 64 << 10 };
 
+int send_again(Backend *b, int place, const void *host, size_t bytes)
+{
+    Stage *s = &cuda_of(b)->small[place % SMALL];
+    if (stage_ready(b, s, bytes > SMALL_BYTES ? bytes : size_t(SMALL_BYTES))) return -1;
+    if (bytes) memcpy(s->host, host, bytes);
+    stage_send(b, s, bytes);
+    return 0;
+}
+
 const void *send(Backend *b, const void *host, size_t bytes)
 {
     Cuda *c = cuda_of(b);
-    Stage *s = &c->small[c->next_small++ % SMALL];
-    if (stage_ready(b, s, bytes > SMALL_BYTES ? bytes : size_t(SMALL_BYTES))) return nullptr;
-    if (bytes) memcpy(s->host, host, bytes);
-    stage_send(b, s, bytes);
-    return s->device;
+    if (c->graphs.recorded) return graph_sends(b, host, bytes);
+    int place = c->next_small++ % SMALL;
+    return send_again(b, place, host, bytes) ? nullptr : c->small[place].device;
 }
 
 /* One table behind the other in both memories. */
@@ -297,6 +309,7 @@ static const Tables *make_tables(Backend *b, const Input *in)
 {
     static const Tables none = {};
     Cuda *c = cuda_of(b);
+    if (c->graphs.recorded) { c->graphs.failed = 1; return &none; }  /* nothing is sent while a pass is recorded */
     (void)cudaSetDevice(c->number);              /* this may be another thread than that which opened it */
     Stage *s = &c->input[c->next_input++ % INPUTS];
     size_t points = 0, tiles = 0;
@@ -375,6 +388,8 @@ static void copy(Backend *b, void *to, const void *from, size_t bytes)
     note(b, cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, cuda_of(b)->stream), "copying");
 }
 
+static int64_t replays(const Backend *b) { return cuda_of(b)->graphs.replays; }
+
 static int text(const Backend *b, char *to, size_t size)
 {
     const Cuda *c = cuda_of(b);
@@ -391,6 +406,7 @@ const Device cuda_device = {
     .alloc = fts_cuda::alloc, .free = fts_cuda::release, .upload = fts_cuda::upload, .download = fts_cuda::download, .input = fts_cuda::input,
     .cache_bytes = fts_cuda::cache_bytes, .scratch_bytes = fts_cuda::scratch_bytes, .input_bytes = fts_cuda::input_bytes, .reserve = fts_cuda::reserve,
     .memory = fts_cuda::memory, .unused = fts_cuda::unused, .used = fts_cuda::used, .copies_bytes = fts_cuda::copies_bytes, .copies = fts_cuda::copies,
-    .marks = fts_cuda::MARKS, .mark = fts_cuda::mark, .between = fts_cuda::between, .copy = fts_cuda::copy, .text = fts_cuda::text,
+    .marks = fts_cuda::MARKS, .mark = fts_cuda::mark, .between = fts_cuda::between, .copy = fts_cuda::copy, .begin = fts_cuda::begin, .end = fts_cuda::end,
+    .replays = fts_cuda::replays, .text = fts_cuda::text,
 };
 }

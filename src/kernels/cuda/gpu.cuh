@@ -28,11 +28,18 @@ struct Tables { const float *points; const Seg *seg; const int *chunk, *seg_of; 
 
 /* Page-locked memory that is filled and sent again and again, without waiting for anything but its own last transfer. */
 struct Stage { char *host, *device; size_t size; cudaEvent_t sent; Tables tables; };
-enum { INPUTS = 3, SMALL = 8, MARKS = 8192 };    /* copies of inputs alive at once; small things on their way; readings of the clock */
+enum { INPUTS = 3, SMALL = 8, MARKS = 8192, GRAPHS = 16 };     /* copies of inputs alive at once; small things on their way; readings of the clock; passes that are known */
 
 /* bf16 copies of matrices among the weights at `from`. Copied: (n) where a range lies there, where its copy begins, its numbers. */
 struct Copied { size_t from, to, n; };
 struct Copies { const float *from; size_t end, all; Copied *host, *device; int n, stale; bfloat *to; };
+
+/* A pass that may come again (graph.cu). Key: all that decides what its ops enqueue; what lies in tables does not, nor what is sent. Compared as bytes: no padding. */
+struct KeyInput { const void *at[5]; int n[8]; };
+struct Key { const void *owner, *scratch; KeyInput input[INPUTS]; };
+struct Sent { const void *host; size_t bytes; };                 /* from where ops got something while they were recorded: it is sent again from there */
+struct Graph { Key key; cudaGraphExec_t run; int seen, refused, nsent; int64_t used; Sent sent[SMALL]; };      /* run NULL: not recorded yet, or refused */
+struct Graphs { Graph all[GRAPHS], *recorded; int wanted, failed; int64_t passes, replays; };                 /* recorded: which one is at this moment, or NULL */
 
 struct Cuda {
     int number;
@@ -41,6 +48,7 @@ struct Cuda {
     cudaError_t error; const char *where;        /* the first one, kept for backend_sync() */
     Stage input[INPUTS], small[SMALL];
     int next_input, next_small;
+    Graphs graphs;
     Copies copies;
     int64_t used;                                /* bytes of device memory that are allocated here */
     cudaEvent_t mark[MARKS];                     /* made when first used */
@@ -53,8 +61,15 @@ inline Cuda *cuda_of(const Backend *b) { return static_cast<Cuda *>(b->own); }
 void note(Backend *b, cudaError_t error, const char *where);
 void weights_changed(Backend *b, const void *p);                    /* somewhere from p on */
 const void *send(Backend *b, const void *host, size_t bytes);       /* for the next op: it is overwritten by a later one */
+int  send_again(Backend *b, int place, const void *host, size_t bytes);          /* to where the send() of this number, counted from begin(), sent it */
 const Tables *tables_of(Backend *b, const Input *in);
 size_t table_bytes(const Dims *d);
+
+int  graphs_wanted();                                               /* FTS_GRAPHS=no: each op is launched by itself */
+int  begin(Backend *b, const void *owner, Input *in, int n, int longest);
+int  end(Backend *b);
+const void *graph_sends(Backend *b, const void *host, size_t bytes);             /* send() while a pass is recorded */
+void graphs_drop(Cuda *c);                                          /* none is good any more: memory went */
 
 template <class... P, class... A> void launch(Backend *b, const char *what, void (*kernel)(P...), dim3 grid, int threads, A... args)
 {
@@ -139,7 +154,66 @@ __device__ inline void eight(float (&x)[8], const bfloat *p)
     unpack(x + 4, a.z);
     unpack(x + 6, a.w);
 }
+__device__ inline void put_eight(float *to, const float (&x)[8])
+{
+#pragma unroll
+    for (int i = 0; i < 8; i++) to[i] = x[i];
+}
+__device__ inline void put_eight(bfloat *to, const float (&x)[8])
+{
+    *reinterpret_cast<uint4 *>(to) = uint4{pack_halves(x[0], x[1]), pack_halves(x[2], x[3]), pack_halves(x[4], x[5]), pack_halves(x[6], x[7])};
+}
 inline int is_wide(const void *p, size_t ld) { return reinterpret_cast<uintptr_t>(p) % 16 == 0 && ld % 8 == 0; }
+inline int is_wide(const Ref &m) { return !m.p || is_wide(m.p, size_t(m.ld)); }      /* what is absent is in nobody's way */
+
+/* Eight numbers of a row of a wide matrix. */
+__device__ inline void get_eight(const Ref &m, size_t r, int c, float (&x)[8])
+{
+    size_t i = r * size_t(m.ld) + size_t(c);
+    if (m.half_size) eight(x, static_cast<const bfloat *>(m.p) + i);
+    else eight(x, static_cast<const float *>(m.p) + i);
+}
+__device__ inline void set_eight(const Ref &m, size_t r, int c, const float (&x)[8])
+{
+    size_t i = r * size_t(m.ld) + size_t(c);
+    if (m.half_size) { put_eight(static_cast<bfloat *>(m.p) + i, x); return; }
+    float4 *to = reinterpret_cast<float4 *>(static_cast<float *>(m.p) + i);
+    to[0] = float4{x[0], x[1], x[2], x[3]};
+    to[1] = float4{x[4], x[5], x[6], x[7]};
+}
+
+/* A run of W numbers of a row: 8 where all matrices of a kernel are wide, or 1. */
+template <int W> struct Run { float x[W]; };
+template <int W> __device__ inline Run<W> get_run(const Ref &m, size_t r, int c)
+{
+    Run<W> v;
+    if constexpr (W == 1) v.x[0] = get(m, r, c);
+    else get_eight(m, r, c, v.x);
+    return v;
+}
+template <int W> __device__ inline void set_run(const Ref &m, size_t r, int c, const Run<W> &v)
+{
+    if constexpr (W == 1) set(m, r, c, v.x[0]);
+    else set_eight(m, r, c, v.x);
+}
+
+/* Where thread i of a kernel over runs is: row and first column. Dividing numbers of 64 bits takes a hundred instructions. */
+struct Spot { size_t r; int c; };
+template <int W> __device__ inline Spot spot_of(size_t i, int cols)
+{
+    unsigned across = unsigned(cols / W);
+    if (i >> 32) return {i / across, W * int(i % across)};
+    return {unsigned(i) / across, W * int(unsigned(i) % across)};
+}
+__device__ inline size_t thread_of_all() { return size_t(blockIdx.x) * blockDim.x + threadIdx.x; }
+
+/* A kernel over all runs of (rows, cols), in its two forms. */
+constexpr int RUN_THREADS = 256;
+template <class... P, class... A> void launch_runs(Backend *b, const char *what, int wide, void (*by_eight)(P...), void (*by_one)(P...), size_t rows, int cols, A... args)
+{
+    int eights = wide && cols % 8 == 0;
+    launch(b, what, eights ? by_eight : by_one, dim3(blocks(rows * size_t(eights ? cols / 8 : cols), RUN_THREADS)), RUN_THREADS, args...);
+}
 
 __device__ inline float sigmoid(float x) { return 1 / (1 + expf(-x)); }
 __device__ inline float silu(float x) { return x * sigmoid(x); }

@@ -35,26 +35,44 @@ template <class O> struct Turn {
     Tables t;
 };
 
-template <class O> __global__ void turn(Turn<O> a)
+/* Numbers j of a head and half a head on, by the angles of their position, or back. */
+template <int W> __device__ static void rotate_run(Run<W> &x, Run<W> &y, const float *rope, int pos, int d, int j, float way)
 {
-    int heads = a.s.H + 2 * a.s.Hk, d = a.s.d, half = d / 2;
-    size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
-    if (i >= size_t(a.s.ntok) * size_t(heads * d)) return;
-    size_t t = i / size_t(heads * d);
-    int col = int(i % size_t(heads * d)), h = col / d, c = col % d;
-    const Seg &s = a.t.seg[a.t.seg_of[t]];
-    int pos = s.past + int(t) - s.tok;
-    float x = get(a.qkv, t, col);
-    if (h < a.s.H + a.s.Hk) {
-        const float *cs = a.rope + size_t(pos) * size_t(d) + c % half;
-        float other = get(a.qkv, t, c < half ? col + half : col - half);
-        x = c < half ? x * cs[0] - other * cs[half] : x * cs[0] + other * cs[half];
+    const Ref table = {const_cast<float *>(rope), d, 0};
+    Run<W> cs = get_run<W>(table, size_t(pos), j), sn = get_run<W>(table, size_t(pos), d / 2 + j);
+    for (int i = 0; i < W; i++) {
+        float a = x.x[i], b = y.x[i], s = way * sn.x[i];
+        x.x[i] = a * cs.x[i] - b * s;
+        y.x[i] = b * cs.x[i] + a * s;
     }
-    size_t to = size_t(s.slot) * a.slot + size_t(pos) * size_t(d) + size_t(c);
-    if (h < a.s.H) a.q[(t * size_t(a.s.H) + size_t(h)) * size_t(d) + size_t(c)] = stored<O>(x);
-    else if (h >= a.s.H + a.s.Hk) { if (a.cv) a.cv[to + size_t(h - a.s.H - a.s.Hk) * a.head] = stored<O>(x); }
-    else if (a.k) a.k[(t * size_t(a.s.Hk) + size_t(h - a.s.H)) * size_t(d) + size_t(c)] = stored<O>(x);
-    else a.ck[to + size_t(h - a.s.H) * a.head] = stored<O>(x);
+}
+template <class O> __device__ static Ref numbers_at(O *p) { return {p, 0, sizeof(O) == 2}; }
+
+template <class O, int W> __global__ void turn(Turn<O> a)
+{
+    int d = a.s.d, half = d / 2;
+    Spot at = spot_of<W>(thread_of_all(), (a.s.H + a.s.Hk) * half);
+    if (at.r >= size_t(a.s.ntok)) return;
+    int h = at.c / half, j = at.c % half;
+    const Seg &s = a.t.seg[a.t.seg_of[at.r]];
+    int pos = s.past + int(at.r) - s.tok;
+    Run<W> x = get_run<W>(a.qkv, at.r, h * d + j), y = get_run<W>(a.qkv, at.r, h * d + half + j);
+    rotate_run(x, y, a.rope, pos, d, j, 1);
+    O *to = h < a.s.H ? a.q + (at.r * size_t(a.s.H) + size_t(h)) * size_t(d)
+          : a.k ? a.k + (at.r * size_t(a.s.Hk) + size_t(h - a.s.H)) * size_t(d)
+                : a.ck + size_t(s.slot) * a.slot + size_t(h - a.s.H) * a.head + size_t(pos) * size_t(d);
+    set_run<W>(numbers_at(to), 0, j, x);
+    set_run<W>(numbers_at(to), 0, half + j, y);
+}
+
+template <class O, int W> __global__ void cache_values(Turn<O> a)
+{
+    int d = a.s.d;
+    Spot at = spot_of<W>(thread_of_all(), a.s.Hk * d);
+    if (at.r >= size_t(a.s.ntok)) return;
+    const Seg &s = a.t.seg[a.t.seg_of[at.r]];
+    O *to = a.cv + size_t(s.slot) * a.slot + size_t(at.c / d) * a.head + (size_t(s.past) + at.r - size_t(s.tok)) * size_t(d);
+    set_run<W>(numbers_at(to), 0, at.c % d, get_run<W>(a.qkv, at.r, (a.s.H + a.s.Hk) * d + at.c));
 }
 
 /* A tile of attention in shared memory: rows of DH numbers, and such with tokens along the rows. */
@@ -247,17 +265,18 @@ template <class O, int DH> __global__ void __launch_bounds__(TILE_THREADS) atten
 /* Gradients of rotated rows, rotated back into the columns of q and k. */
 struct TurnBack { const float *dq, *dk, *rope; Ref dqkv; Shape s; Tables t; };
 
-__global__ void turn_back(TurnBack a)
+template <int W> __global__ void turn_back(TurnBack a)
 {
-    int heads = a.s.H + a.s.Hk, d = a.s.d, half = d / 2;
-    size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
-    if (i >= size_t(a.s.ntok) * size_t(heads * half)) return;
-    size_t t = i / size_t(heads * half);
-    int h = int(i % size_t(heads * half)) / half, c = int(i % size_t(half)), pos = int(t) - a.t.seg[a.t.seg_of[t]].tok;
-    const float *from = h < a.s.H ? a.dq + (t * size_t(a.s.H) + size_t(h)) * size_t(d) : a.dk + (t * size_t(a.s.Hk) + size_t(h - a.s.H)) * size_t(d);
-    float x = from[c], y = from[half + c], cs = a.rope[size_t(pos) * size_t(d) + size_t(c)], sn = a.rope[size_t(pos) * size_t(d) + size_t(half + c)];
-    set(a.dqkv, t, h * d + c, x * cs + y * sn);
-    set(a.dqkv, t, h * d + half + c, y * cs - x * sn);
+    int d = a.s.d, half = d / 2;
+    Spot at = spot_of<W>(thread_of_all(), (a.s.H + a.s.Hk) * half);
+    if (at.r >= size_t(a.s.ntok)) return;
+    int h = at.c / half, j = at.c % half, pos = int(at.r) - a.t.seg[a.t.seg_of[at.r]].tok;
+    const float *from = h < a.s.H ? a.dq + (at.r * size_t(a.s.H) + size_t(h)) * size_t(d) : a.dk + (at.r * size_t(a.s.Hk) + size_t(h - a.s.H)) * size_t(d);
+    Ref m = numbers_at(const_cast<float *>(from));
+    Run<W> x = get_run<W>(m, 0, j), y = get_run<W>(m, 0, half + j);
+    rotate_run(x, y, a.rope, pos, d, j, -1);
+    set_run<W>(a.dqkv, at.r, h * d + j, x);
+    set_run<W>(a.dqkv, at.r, h * d + half + j, y);
 }
 
 template <class O> struct Work { float *rope; O *q, *k; float *delta, *dq, *dk; };
@@ -289,7 +308,9 @@ template <class O> static void rotate(Backend *b, const char *what, const Work<O
     size_t head = kv ? 2 * size_t(kv->cap) * size_t(kv->d) : 0;
     Turn<O> a = {ref(qkv), w.rope, w.q, kv ? nullptr : w.k, ck, cv, head, kv ? head * size_t(kv->Hk) : 0, s, *t};
     fill_rope(b, what, w.rope, s);
-    launch(b, what, turn<O>, dim3(blocks(size_t(s.ntok) * size_t((s.H + 2 * s.Hk) * s.d), THREADS)), THREADS, a);
+    int wide = s.d % 16 == 0 && is_wide(a.qkv) && (!kv || is_wide(kv->p, size_t(s.d)));
+    launch_runs(b, what, wide, turn<O, 8>, turn<O, 1>, size_t(s.ntok), (s.H + s.Hk) * (s.d / 2), a);
+    if (kv) launch_runs(b, what, wide, cache_values<O, 8>, cache_values<O, 1>, size_t(s.ntok), s.Hk * s.d, a);
 }
 
 /* Values as they lie in qkv, keys as rotated. */
@@ -386,7 +407,7 @@ template <class O> static void backward(Backend *b, Mat dqkv, Mat d_o, Mat o, co
     a.pairs = is_paired(dqkv);
     any_width(b, "attention_bwd", a, 1);
     TurnBack back = {w.dq, w.dk, w.rope, ref(dqkv), s, *t};
-    launch(b, "attention_bwd", turn_back, dim3(blocks(size_t(s.ntok) * size_t((s.H + s.Hk) * (s.d / 2)), THREADS)), THREADS, back);
+    launch_runs(b, "attention_bwd", s.d % 16 == 0 && is_wide(back.dqkv), turn_back<8>, turn_back<1>, size_t(s.ntok), (s.H + s.Hk) * (s.d / 2), back);
 }
 
 void cuda_attention(Backend *b, Mat o, float *lse, Mat qkv, const Attn *a, const Input *in)

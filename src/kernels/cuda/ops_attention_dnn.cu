@@ -19,18 +19,18 @@ struct TurnAll { Ref qkv; const float *rope; bfloat *to; Shape s; Tables t; };
 
 __global__ void turn_all(TurnAll a)
 {
-    int d = a.s.d, half = d / 2, cols = 3 * a.s.H * d;
-    size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
-    if (i >= size_t(a.s.ntok) * size_t(cols)) return;
-    size_t t = i / size_t(cols);
-    int col = int(i % size_t(cols)), c = col % d, pos = int(t) - a.t.seg[a.t.seg_of[t]].tok;
+    int d = a.s.d, half = d / 2;
+    Spot at = spot_of<1>(thread_of_all(), 3 * a.s.H * d);
+    size_t t = at.r;
+    if (t >= size_t(a.s.ntok)) return;
+    int col = at.c, c = col % d, pos = int(t) - a.t.seg[a.t.seg_of[t]].tok;
     float x = get(a.qkv, t, col);
     if (col < 2 * a.s.H * d) {
         const float *cs = a.rope + size_t(pos) * size_t(d) + c % half;
         float other = get(a.qkv, t, c < half ? col + half : col - half);
         x = c < half ? x * cs[0] - other * cs[half] : x * cs[0] + other * cs[half];
     }
-    a.to[i] = stored<bfloat>(x);
+    a.to[thread_of_all()] = stored<bfloat>(x);
 }
 
 /* Gradients of rotated q and k, rotated back where they lie. The first token of a segment sees itself alone, so its query has no
@@ -40,10 +40,10 @@ struct TurnBackHere { Ref dqkv; const float *rope; Shape s; Tables t; };
 __global__ void turn_back_here(TurnBackHere a)
 {
     int d = a.s.d, half = d / 2, heads = 2 * a.s.H;
-    size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
-    if (i >= size_t(a.s.ntok) * size_t(heads * half)) return;
-    size_t t = i / size_t(heads * half);
-    int h = int(i % size_t(heads * half)) / half, c = int(i % size_t(half));
+    Spot at = spot_of<1>(thread_of_all(), heads * half);
+    size_t t = at.r;
+    if (t >= size_t(a.s.ntok)) return;
+    int h = at.c / half, c = at.c % half;
     const Seg &s = a.t.seg[a.t.seg_of[t]];
     int pos = int(t) - s.tok;
     float x = get(a.dqkv, t, h * d + c), y = get(a.dqkv, t, h * d + half + c), cs = a.rope[size_t(pos) * size_t(d) + size_t(c)], sn = a.rope[size_t(pos) * size_t(d) + size_t(half + c)];

@@ -10,18 +10,15 @@ void cuda_zero(Backend *b, void *p, size_t bytes)
     if (bytes) note(b, cudaMemsetAsync(p, 0, bytes, cuda_of(b)->stream), "zero");
 }
 
-__global__ void gather_rows(Ref y, Ref x, const int *row, int rows, int cols)
+template <int W> __global__ void gather_rows(Ref y, Ref x, const int *row, size_t rows, int cols)
 {
-    size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
-    if (i >= size_t(rows) * size_t(cols)) return;
-    size_t r = i / size_t(cols);
-    int c = int(i % size_t(cols));
-    set(y, r, c, get(x, size_t(row ? row[r] : int(r)), c));
+    Spot s = spot_of<W>(thread_of_all(), cols);
+    if (s.r < rows) set_run<W>(y, s.r, s.c, get_run<W>(x, row ? size_t(row[s.r]) : s.r, s.c));
 }
 
 static void gather(Backend *b, Mat y, Mat x, const int *row)
 {
-    launch(b, "rows", gather_rows, dim3(blocks(size_t(y.rows) * size_t(y.cols), THREADS)), THREADS, ref(y), ref(x), row, y.rows, y.cols);
+    launch_runs(b, "rows", is_wide(ref(y)) && is_wide(ref(x)), gather_rows<8>, gather_rows<1>, size_t(y.rows), y.cols, ref(y), ref(x), row, size_t(y.rows), y.cols);
 }
 
 /* By way of scratch memory where a row may be read after it was written. */
@@ -44,9 +41,9 @@ static __device__ float dot(const float *w, const float *x, int n)
 
 __global__ void embed(Embed a, int ntok)
 {
-    size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
-    if (i >= size_t(ntok) * size_t(a.D)) return;
-    int t = int(i / size_t(a.D)), d = int(i % size_t(a.D));
+    Spot s = spot_of<1>(thread_of_all(), a.D);
+    if (s.r >= size_t(ntok)) return;
+    int t = int(s.r), d = s.c;
     const float *x = points_of(a.t, t, a.S);
     set(a.h, size_t(t), d, silu(dot(a.g + size_t(d) * size_t(a.P), x, a.P)) * dot(a.e + size_t(d) * size_t(a.P), x, a.P));
 }
@@ -87,25 +84,30 @@ void cuda_embed_bwd(Backend *b, Mat dh, const Weight *g, const Weight *e, const 
 
 struct Norm { Ref y, keep, h; float *rstd; const float *w; float eps; int rows, D, kept; };
 
-__global__ void norm(Norm a)
+template <int W> __global__ void norm(Norm a)
 {
     int r = int(blockIdx.x) * WARPS + int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32;
     if (r >= a.rows) return;
     float sq = 0;
-    for (int i = lane; i < a.D && !a.kept; i += 32) {
-        set(a.keep, size_t(r), i, get(a.h, size_t(r), i));
-        float x = get(a.keep, size_t(r), i);
-        sq = fmaf(x, x, sq);
+    for (int i = W * lane; i < a.D && !a.kept; i += 32 * W) {
+        set_run<W>(a.keep, size_t(r), i, get_run<W>(a.h, size_t(r), i));
+        Run<W> v = get_run<W>(a.keep, size_t(r), i);
+        for (float x : v.x) sq = fmaf(x, x, sq);
     }
     float scale = a.kept ? a.rstd[r] : 1 / sqrtf(warp_sum(sq) / float(a.D) + a.eps);
     if (!a.kept && !lane) a.rstd[r] = scale;
-    for (int i = lane; i < a.D; i += 32) set(a.y, size_t(r), i, get(a.keep, size_t(r), i) * scale * a.w[i]);
+    for (int i = W * lane; i < a.D; i += 32 * W) {
+        Run<W> v = get_run<W>(a.keep, size_t(r), i), w = get_run<W>(Ref{const_cast<float *>(a.w), 0, 0}, 0, i);
+        for (int k = 0; k < W; k++) v.x[k] = v.x[k] * scale * w.x[k];
+        set_run<W>(a.y, size_t(r), i, v);
+    }
 }
 
 void cuda_norm(Backend *b, Mat y, Mat keep, float *rstd, Mat h, Vec w, float eps)
 {
     Norm a = {ref(y), ref(keep.p ? keep : h), ref(h), rstd, w.w, eps, y.rows, w.n, !keep.p};
-    launch(b, "norm", norm, dim3(blocks(size_t(y.rows), WARPS)), THREADS, a);
+    int wide = w.n % 8 == 0 && is_wide(a.y) && is_wide(a.keep) && is_wide(a.h) && is_wide(w.w, 0);
+    launch(b, "norm", wide ? norm<8> : norm<1>, dim3(blocks(size_t(y.rows), WARPS)), THREADS, a);
 }
 
 struct NormBwd {
@@ -117,16 +119,21 @@ struct NormBwd {
     __device__ void add(int c, double sum) const { add_to(dw + c, sum); }
 };
 
-__global__ void norm_dh(NormBwd a, int rows)
+template <int W> __global__ void norm_dh(NormBwd a, int rows)
 {
     int r = int(blockIdx.x) * WARPS + int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32;
     if (r >= rows) return;
     float pull = 0, s = a.rstd[r];
-    for (int i = lane; i < a.D; i += 32) pull = fmaf(get(a.dy, size_t(r), i) * a.w[i], get(a.keep, size_t(r), i), pull);
+    const Ref weight = {const_cast<float *>(a.w), 0, 0};
+    for (int i = W * lane; i < a.D; i += 32 * W) {
+        Run<W> y = get_run<W>(a.dy, size_t(r), i), w = get_run<W>(weight, 0, i), x = get_run<W>(a.keep, size_t(r), i);
+        for (int k = 0; k < W; k++) pull = fmaf(y.x[k] * w.x[k], x.x[k], pull);
+    }
     pull = warp_sum(pull) * s * s / float(a.D);
-    for (int i = lane; i < a.D; i += 32) {
-        float g = get(a.dy, size_t(r), i) * a.w[i] - get(a.keep, size_t(r), i) * pull;
-        set(a.dh, size_t(r), i, get(a.dh, size_t(r), i) + s * g);
+    for (int i = W * lane; i < a.D; i += 32 * W) {
+        Run<W> y = get_run<W>(a.dy, size_t(r), i), w = get_run<W>(weight, 0, i), x = get_run<W>(a.keep, size_t(r), i), h = get_run<W>(a.dh, size_t(r), i);
+        for (int k = 0; k < W; k++) h.x[k] += s * (y.x[k] * w.x[k] - x.x[k] * pull);
+        set_run<W>(a.dh, size_t(r), i, h);
     }
 }
 
@@ -134,33 +141,37 @@ void cuda_norm_bwd(Backend *b, Mat dh, Mat dy, Mat keep, const float *rstd, Vec 
 {
     NormBwd a = {ref(dh), ref(dy), ref(keep), rstd, w.w, w.dw, w.n};
     Carve k = scratch_of(b);
-    launch(b, "norm_bwd", norm_dh, dim3(blocks(size_t(in->ntok), WARPS)), THREADS, a, in->ntok);
+    int wide = w.n % 8 == 0 && is_wide(a.dh) && is_wide(a.dy) && is_wide(a.keep) && is_wide(w.w, 0);
+    launch(b, "norm_bwd", wide ? norm_dh<8> : norm_dh<1>, dim3(blocks(size_t(in->ntok), WARPS)), THREADS, a, in->ntok);
     column_sums(b, "norm_bwd", a, w.n, in, tables_of(b, in)->chunk, k.take<double>(size_t(w.n) * size_t(in->nchunk)));
 }
 
 /* backward: y holds rows of dx, and neither h nor the scales count. */
 struct Combine { Ref h, y, ys; const int *row; const float *scale, *shared; int K, D, with_shared, backward; };
 
-__global__ void combine(Combine a, int ntok)
+template <int W> __device__ static void add_scaled(Run<W> &sum, float scale, const Run<W> &y)
 {
-    size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
-    if (i >= size_t(ntok) * size_t(a.D)) return;
-    size_t t = i / size_t(a.D);
-    int c = int(i % size_t(a.D));
-    float sum = a.backward ? 0 : get(a.h, t, c);
+    for (int i = 0; i < W; i++) sum.x[i] = fmaf(scale, y.x[i], sum.x[i]);
+}
+
+template <int W> __global__ void combine(Combine a, size_t ntok)
+{
+    Spot s = spot_of<W>(thread_of_all(), a.D);
+    if (s.r >= ntok) return;
+    Run<W> sum = {};
+    if (!a.backward) sum = get_run<W>(a.h, s.r, s.c);
     for (int k = 0; k < a.K; k++) {
-        int row = a.row[t * size_t(a.K) + size_t(k)];
-        float y = get(a.y, size_t(row), c);
-        sum = a.backward ? sum + y : fmaf(a.scale[row], y, sum);
+        int row = a.row[s.r * size_t(a.K) + size_t(k)];
+        add_scaled(sum, a.backward ? 1 : a.scale[row], get_run<W>(a.y, size_t(row), s.c));
     }
-    if (a.with_shared) sum = fmaf(a.shared && !a.backward ? a.shared[t] : 1, get(a.ys, t, c), sum);
-    set(a.h, t, c, sum);
+    if (a.with_shared) add_scaled(sum, a.shared && !a.backward ? a.shared[s.r] : 1, get_run<W>(a.ys, s.r, s.c));
+    set_run<W>(a.h, s.r, s.c, sum);
 }
 
 static void run_combine(Backend *b, const char *what, Mat h, Mat y, Mat ys, const Route *r, const Input *in, int backward)
 {
     Combine a = {ref(h), ref(y), ref(ys), r->row, r->routed.scale, r->shared.scale, r->K, h.cols, ys.p != nullptr, backward};
-    launch(b, what, combine, dim3(blocks(size_t(in->ntok) * size_t(h.cols), THREADS)), THREADS, a, in->ntok);
+    launch_runs(b, what, is_wide(a.h) && is_wide(a.y) && is_wide(a.ys), combine<8>, combine<1>, size_t(in->ntok), h.cols, a, size_t(in->ntok));
 }
 
 void cuda_combine(Backend *b, Mat h, Mat y, Mat ys, const Route *r, const Input *in) { run_combine(b, "combine", h, y, ys, r, in, 0); }

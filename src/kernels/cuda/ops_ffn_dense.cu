@@ -5,21 +5,22 @@ namespace fts_cuda {
 
 constexpr int THREADS = 256, WARPS = THREADS / 32;
 
-__global__ void activate(Ref hidden, Ref pair, size_t rows, int F)
+template <int W> __global__ void activate(Ref hidden, Ref pair, size_t rows, int F)
 {
-    size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
-    if (i >= rows * size_t(F)) return;
-    size_t r = i / size_t(F);
-    int f = int(i % size_t(F));
-    set(hidden, r, f, silu(get(pair, r, f)) * get(pair, r, F + f));
+    Spot s = spot_of<W>(thread_of_all(), F);
+    if (s.r >= rows) return;
+    Run<W> g = get_run<W>(pair, s.r, s.c), u = get_run<W>(pair, s.r, F + s.c);
+    for (int i = 0; i < W; i++) g.x[i] = silu(g.x[i]) * u.x[i];
+    set_run<W>(hidden, s.r, s.c, g);
 }
 
-__global__ void scale_rows(Ref to, Ref dout, const float *scale, size_t rows, int D)
+template <int W> __global__ void scale_rows(Ref to, Ref dout, const float *scale, size_t rows, int D)
 {
-    size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
-    if (i >= rows * size_t(D)) return;
-    size_t r = i / size_t(D);
-    set(to, r, int(i % size_t(D)), (scale ? scale[r] : 1) * get(dout, r, int(i % size_t(D))));
+    Spot s = spot_of<W>(thread_of_all(), D);
+    if (s.r >= rows) return;
+    Run<W> g = get_run<W>(dout, s.r, s.c);
+    for (int i = 0; i < W; i++) g.x[i] *= scale ? scale[s.r] : 1;
+    set_run<W>(to, s.r, s.c, g);
 }
 
 /* dgate|dup, which may lie in the place of gate|up; hidden; dscale = <wide, hidden> / scale. scale NULL: 1, and no gradient of it. */
@@ -42,12 +43,6 @@ __global__ void slopes(Slopes a)
     if (a.scale && !lane) a.dscale[r] = a.scale[r] != 0 ? dot / a.scale[r] : 0;
 }
 
-__global__ void copy(Ref to, Ref from, size_t rows, int cols)
-{
-    size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
-    if (i < rows * size_t(cols)) set(to, i / size_t(cols), int(i % size_t(cols)), get(from, i / size_t(cols), int(i % size_t(cols))));
-}
-
 static Mat take_mat(Carve *k, int rows, int cols, Dtype type) { return {k->take<char>(size_t(rows) * size_t(cols) * dtype_size(type)), rows, cols, cols, type}; }
 static Mat columns(Mat m, int from, int n)
 {
@@ -55,7 +50,6 @@ static Mat columns(Mat m, int from, int n)
     m.cols = n;
     return m;
 }
-static dim3 each(size_t rows, int cols) { return dim3(blocks(rows * size_t(cols), THREADS)); }
 
 /* Rows of the library are a multiple of 8 numbers apart. */
 static int fits(const Backend *b, const Ffn *w, const Rows *r, Mat keep, Mat x)
@@ -79,7 +73,7 @@ int dense_ffn(Backend *b, Mat y, Mat keep, Mat x, const Ffn *w, const Rows *r)
     Carve k = scratch_of(b);
     Mat hidden = take_mat(&k, n, F, b->dtype), pair = keep.p ? keep : take_mat(&k, n, 2 * F, b->dtype);
     if (!gate_and_up(b, k, pair, x, w, n)) return 0;
-    launch(b, "ffn", activate, each(size_t(n), F), THREADS, ref(hidden), ref(pair), size_t(n), F);
+    launch_runs(b, "ffn", is_wide(ref(hidden)) && is_wide(ref(pair)), activate<8>, activate<1>, size_t(n), F, ref(hidden), ref(pair), size_t(n), F);
     LtProduct p = {.n = n, .m = D, .k = F, .tb = 1, .acc = SET};
     return dense(b, p, hidden, weight(b, &k, &w->down, round), y, nullptr);
 }
@@ -93,7 +87,8 @@ static int input_grad(Backend *b, Carve k, Mat dx, Mat pair, const Ffn *w)
     second.acc = ADD;
     if (!dense(b, first, columns(pair, 0, F), weight(b, &k, &w->gate, round), sum, nullptr)) return 0;
     if (!dense(b, second, columns(pair, F, F), weight(b, &k, &w->up, round), sum, nullptr)) return 0;
-    launch(b, "ffn_bwd", copy, each(size_t(n), D), THREADS, ref(dx), ref(sum), size_t(n), D);
+    dx.cols = D;
+    copy_rows(b, "ffn_bwd", dx, sum);
     return 1;
 }
 
@@ -120,7 +115,7 @@ int dense_ffn_bwd(Backend *b, Mat dx, Mat dout, Mat keep, Mat x, const Ffn *w, c
     Carve k = scratch_of(b);
     DenseWork s = carve(b, &k, n, D, F);
     LtProduct p = {.n = n, .m = F, .k = D, .acc = SET};
-    launch(b, "ffn_bwd", scale_rows, each(size_t(n), D), THREADS, ref(s.g), ref(dout), static_cast<const float *>(r->scale), size_t(n), D);
+    launch_runs(b, "ffn_bwd", is_wide(ref(s.g)) && is_wide(ref(dout)), scale_rows<8>, scale_rows<1>, size_t(n), D, ref(s.g), ref(dout), static_cast<const float *>(r->scale), size_t(n), D);
     Carve after = k;
     if (!keep.p && !gate_and_up(b, k, s.pair, x, w, n)) return 0;
     if (!dense(b, p, s.g, weight(b, &after, &w->down, round), s.wide, nullptr)) return 0;

@@ -7,11 +7,15 @@ namespace fts_cuda {
 
 constexpr int THREADS = 256;
 
-__global__ void convert(Ref to, Ref from, size_t rows, int cols)
+template <int W> __global__ void convert(Ref to, Ref from, size_t rows, int cols)
 {
-    size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
-    if (i >= rows * size_t(cols)) return;
-    set(to, i / size_t(cols), int(i % size_t(cols)), get(from, i / size_t(cols), int(i % size_t(cols))));
+    Spot s = spot_of<W>(thread_of_all(), cols);
+    if (s.r < rows) set_run<W>(to, s.r, s.c, get_run<W>(from, s.r, s.c));
+}
+
+void copy_rows(Backend *b, const char *what, Mat to, Mat from)
+{
+    launch_runs(b, what, is_wide(ref(to)) && is_wide(ref(from)), convert<8>, convert<1>, size_t(to.rows), to.cols, ref(to), ref(from), size_t(to.rows), to.cols);
 }
 
 Mat operand(Backend *b, Carve *k, Mat m, int round)
@@ -20,7 +24,7 @@ Mat operand(Backend *b, Carve *k, Mat m, int round)
     int ld = (m.cols + 7) / 8 * 8;
     if (m.type == type && m.ld % 8 == 0) return m;
     Mat copy = {k->take<char>(size_t(m.rows) * size_t(ld) * dtype_size(type)), m.rows, m.cols, ld, type};
-    launch(b, "convert", convert, dim3(blocks(size_t(m.rows) * size_t(m.cols), THREADS)), THREADS, ref(copy), ref(m), size_t(m.rows), m.cols);
+    copy_rows(b, "convert", copy, m);
     return copy;
 }
 
@@ -67,11 +71,8 @@ size_t operand_bytes(const Backend *b, size_t rows, size_t cols) { return (rows 
 struct AddBias { Ref y; const float *bias; };
 __global__ void add_bias(AddBias a, size_t rows, int cols)
 {
-    size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
-    if (i >= rows * size_t(cols)) return;
-    size_t r = i / size_t(cols);
-    int c = int(i % size_t(cols));
-    set(a.y, r, c, get(a.y, r, c) + a.bias[c]);
+    Spot s = spot_of<1>(thread_of_all(), cols);
+    if (s.r < rows) set(a.y, s.r, s.c, get(a.y, s.r, s.c) + a.bias[s.c]);
 }
 
 int dense(Backend *b, LtProduct p, Mat left, Mat right, Mat y, const float *bias)

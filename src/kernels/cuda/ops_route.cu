@@ -182,17 +182,18 @@ __global__ void route_logits(RouteBwd a)
     to[a.E] = a.dshared[t] * s * (1 - s);
 }
 
-__global__ void route_dx(RouteBwd a)
+template <int W> __global__ void route_dx(RouteBwd a)
 {
-    size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
-    if (i >= size_t(a.ntok) * size_t(a.D)) return;
-    size_t t = i / size_t(a.D);
-    int c = int(i % size_t(a.D));
-    const float *g = a.dlogit + t * size_t(a.E + 1);
-    float sum = 0;
-    for (int e = 0; e < a.E; e++) sum = fmaf(g[e], a.gate[size_t(e) * size_t(a.D) + size_t(c)], sum);
-    sum = fmaf(g[a.E], a.share[c], sum);
-    set(a.dx, t, c, get(a.dx, t, c) + sum);
+    Spot s = spot_of<W>(thread_of_all(), a.D);
+    if (s.r >= size_t(a.ntok)) return;
+    const float *g = a.dlogit + s.r * size_t(a.E + 1);
+    Run<W> sum = {}, dx = get_run<W>(a.dx, s.r, s.c);
+    for (int e = 0; e <= a.E; e++) {
+        Run<W> w = get_run<W>(Ref{const_cast<float *>(e < a.E ? a.gate : a.share), a.D, 0}, e < a.E ? size_t(e) : 0, s.c);
+        for (int i = 0; i < W; i++) sum.x[i] = fmaf(g[e], w.x[i], sum.x[i]);
+    }
+    for (int i = 0; i < W; i++) dx.x[i] += sum.x[i];
+    set_run<W>(a.dx, s.r, s.c, dx);
 }
 
 void cuda_route_bwd(Backend *b, Mat dx, Mat x, const Router *w, const Route *r, const Balance *s, double coef, const Input *in)
@@ -202,7 +203,8 @@ void cuda_route_bwd(Backend *b, Mat dx, Mat x, const Router *w, const Route *r, 
     RouteBwd a = {ref(x), ref(dx), w->gate.w, w->share.w, r->prob, r->shared.scale, r->routed.dscale, r->shared.dscale, s->share, r->expert, r->row,
                   k.take<float>(size_t(in->ntok) * size_t(r->E + 1)), w->gate.dw, w->share.dw, coef, in->ntok, D, r->E, r->K};
     launch(b, "route_bwd", route_logits, dim3(blocks(size_t(in->ntok), THREADS)), THREADS, a);
-    launch(b, "route_bwd", route_dx, dim3(blocks(size_t(in->ntok) * size_t(D), THREADS)), THREADS, a);
+    int wide = is_wide(a.dx) && is_wide(a.gate, size_t(D)) && is_wide(a.share, size_t(D));
+    launch_runs(b, "route_bwd", wide, route_dx<8>, route_dx<1>, size_t(in->ntok), D, a);
     column_sums(b, "route_bwd", a, columns, in, tables_of(b, in)->chunk, k.take<double>(size_t(columns) * size_t(in->nchunk)));
 }
 

@@ -14,23 +14,6 @@ struct Lines {
 };
 static Lines lines(Mat m, const int *token = nullptr) { return {static_cast<const bfloat *>(m.p), m.ld, token}; }
 
-__device__ static inline void set_eight(const Ref &m, int r, int c, const float (&x)[8])
-{
-    size_t i = size_t(r) * size_t(m.ld) + size_t(c);
-    if (m.half_size) put_eight(static_cast<bfloat *>(m.p) + i, x);
-    else {
-        float4 *to = reinterpret_cast<float4 *>(static_cast<float *>(m.p) + i);
-        to[0] = float4{x[0], x[1], x[2], x[3]};
-        to[1] = float4{x[4], x[5], x[6], x[7]};
-    }
-}
-__device__ static inline void get_eight(const Ref &m, int r, int c, float (&x)[8])
-{
-    size_t i = size_t(r) * size_t(m.ld) + size_t(c);
-    if (m.half_size) eight(x, static_cast<const bfloat *>(m.p) + i);
-    else eight(x, static_cast<const float *>(m.p) + i);
-}
-
 /* A tile of rows in groups, columns going round fastest: those of the same rows run at the same time. */
 __device__ static inline bool find_rows(const Grouping &rows, int columns, int width, int tile, Place &at)
 {
@@ -59,13 +42,13 @@ struct PipedForward {
     __device__ float run(const Place &at, int m, int n, float (&v)[1][8]) const
     {
         float old[8];
-        if (add) get_eight(y, at.row + m, at.col + n, old);
+        if (add) get_eight(y, size_t(at.row + m), at.col + n, old);
 #pragma unroll
         for (int i = 0; i < 8; i++) {
             if (bias) v[0][i] += bias[at.col + n + i];
             if (add) v[0][i] += old[i];
         }
-        set_eight(y, at.row + m, at.col + n, v[0]);
+        set_eight(y, size_t(at.row + m), at.col + n, v[0]);
         return 0;
     }
     __device__ void row(const Place &, int, float) const {}
@@ -90,7 +73,7 @@ struct PipedBack {
     }
     __device__ float run(const Place &at, int m, int n, float (&v)[1][8]) const
     {
-        set_eight(dx, at.row + m, at.col + n, v[0]);
+        set_eight(dx, size_t(at.row + m), at.col + n, v[0]);
         return 0;
     }
     __device__ void row(const Place &, int, float) const {}
@@ -129,10 +112,10 @@ struct PipedGrad {
         Ref to = {o < out ? dw : dw2, in, 0};
         float old[8];
         o = at.group * out + (o < out ? o : o - out);
-        get_eight(to, o, at.col + n, old);
+        get_eight(to, size_t(o), at.col + n, old);
 #pragma unroll
         for (int i = 0; i < 8; i++) old[i] += v[0][i];
-        set_eight(to, o, at.col + n, old);
+        set_eight(to, size_t(o), at.col + n, old);
         return 0;
     }
     __device__ void row(const Place &, int, float) const {}
@@ -163,10 +146,10 @@ struct PipedGateUp {
             h[i] = g * quick_sigmoid(g) * rounded<bfloat>(v[1][i]);
         }
         if (keep.p) {
-            set_eight(keep, at.row + m, at.col + n, v[0]);
-            set_eight(keep, at.row + m, F + at.col + n, v[1]);
+            set_eight(keep, size_t(at.row + m), at.col + n, v[0]);
+            set_eight(keep, size_t(at.row + m), F + at.col + n, v[1]);
         }
-        if (hidden.p) set_eight(hidden, at.row + m, at.col + n, h);
+        if (hidden.p) set_eight(hidden, size_t(at.row + m), at.col + n, h);
         return 0;
     }
     __device__ void row(const Place &, int, float) const {}
@@ -188,7 +171,8 @@ struct PipedHidden {
     __device__ const bfloat *b(const Place &at, int i, int k) const { return down + (size_t(at.group) * size_t(D) + size_t(k + i)) * size_t(F) + size_t(at.col); }
     __device__ float run(const Place &at, int m, int n, float (&wide)[1][8]) const
     {
-        int r = at.row + m, f = at.col + n;
+        size_t r = size_t(at.row + m);
+        int f = at.col + n;
         float gate[8], up[8], h[8], dot = 0;
         get_eight(keep, r, f, gate);
         get_eight(keep, r, F + f, up);
@@ -214,20 +198,19 @@ struct PipedHidden {
     }
 };
 
-/* g[row] = scale[row] * dout[token[row]], eight numbers a thread. */
-__global__ void sort_rows(Ref g, Ref dout, const int *token, const float *scale, size_t runs, int across)
+/* g[row] = scale[row] * dout[token[row]] */
+__global__ void sort_rows(Ref g, Ref dout, const int *token, const float *scale, size_t rows, int cols)
 {
-    size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x;
-    if (i >= runs) return;
-    int r = int(i / size_t(across)), c = 8 * int(i % size_t(across));
+    Spot s = spot_of<8>(thread_of_all(), cols);
+    if (s.r >= rows) return;
     float x[8];
-    get_eight(dout, token ? token[r] : r, c, x);
+    get_eight(dout, token ? size_t(token[s.r]) : s.r, s.c, x);
 #pragma unroll
-    for (int k = 0; k < 8; k++) x[k] *= scale ? scale[r] : 1;
-    set_eight(g, r, c, x);
+    for (int k = 0; k < 8; k++) x[k] *= scale ? scale[s.r] : 1;
+    set_eight(g, s.r, s.c, x);
 }
 
-static int wide(Mat m) { return !m.p || is_wide(m.p, size_t(m.ld)); }
+static int wide(Mat m) { return is_wide(ref(m)); }
 
 /* Its rows are whole runs of eight. */
 static int is_piped(const Backend *b, const Weight *w) { return cuda_of(b)->wgmma && rounds(b, w) && w->in % 8 == 0 && w->out % 8 == 0; }
@@ -318,7 +301,7 @@ int piped_ffn_bwd(Backend *b, Mat dx, Mat dout, Mat keep, Mat x, const Ffn *w, c
     PipedWork s = carve(&k, n, D, F);
     Grouping rows = groups_of(w, r, in);
     const int *chunk = tables_of(b, in)->chunk;
-    launch(b, "ffn_bwd", sort_rows, dim3(blocks(size_t(n) * size_t(D / 8), 256)), 256, ref(s.g), ref(dout), r->token, static_cast<const float *>(r->scale), size_t(n) * size_t(D / 8), D / 8);
+    launch(b, "ffn_bwd", sort_rows, dim3(blocks(size_t(n) * size_t(D / 8), RUN_THREADS)), RUN_THREADS, ref(s.g), ref(dout), r->token, static_cast<const float *>(r->scale), size_t(n), D);
     if (!keep.p) gate_up(b, "ffn_bwd", s.pair, Mat{nullptr, 0, 0, 0, BF16}, x, c, w, r, in);
     PipedHidden j = {lines(s.g), ref(keep.p ? keep : s.pair), ref(s.pair), ref(s.hidden), c.down, s.part, F, D, 1, rows};
     run_pipe(b, "ffn_bwd", row_tiles(rows, F, PIPE_N), j);

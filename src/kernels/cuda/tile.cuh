@@ -124,17 +124,6 @@ template <int NJ> __device__ inline void multiply_on(Held<1, NJ> &acc, Held<1, T
     }
 }
 
-/* Eight operands that lie behind each other. */
-__device__ inline void put_eight(float *to, const float (&x)[8])
-{
-#pragma unroll
-    for (int i = 0; i < 8; i++) to[i] = x[i];
-}
-__device__ inline void put_eight(bfloat *to, const float (&x)[8])
-{
-    *reinterpret_cast<uint4 *>(to) = uint4{pack_halves(x[0], x[1]), pack_halves(x[2], x[3]), pack_halves(x[4], x[5]), pack_halves(x[6], x[7])};
-}
-
 /* (ROWS, K) operands into shared memory, eight at a time along k or along rows, as they lie in memory: all of them by f8(row, k, x)
  * where that is true, else f(row, k) each. */
 template <int ROWS, int K, bool ALONG_K, class O, class F, class F8> __device__ inline void fill_wide(O *to, F f, F8 f8)
