@@ -65,7 +65,7 @@ CLIOBJ  := $(patsubst %.c,$(BUILD)/%.o,$(filter src/cli/%,$(SRC)))
 # A device of the tests needs the kernels.
 TESTOBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(if $(filter kernels,$(ROOMS)),,tests/device.c),$(wildcard tests/*.c)) $(if $(CUDA),tests/gpu/managed.c) $(foreach r,$(ROOMS),$(wildcard tests/$(r)/*.c)))
 BENCHOBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/cpu/*.c))
-EMUOBJ  := $(if $(filter yes,$(EMU)),$(if $(filter kernels,$(ROOMS)),$(patsubst src/kernels/cuda/%.cu,$(BUILD)/emu/%.o,$(wildcard src/kernels/cuda/*.cu)) $(addprefix $(BUILD)/emu/,emu.o cudnn.o dnn.o dnn_graph.o)))
+EMUOBJ  := $(if $(filter yes,$(EMU)),$(if $(filter kernels,$(ROOMS)),$(patsubst src/kernels/cuda/%.cu,$(BUILD)/emu/%.o,$(wildcard src/kernels/cuda/*.cu)) $(addprefix $(BUILD)/emu/,emu.o libraries.o cudnn.o dnn.o dnn_graph.o cublasLt.o lt.o)))
 OBJ     := $(LIBOBJ) $(CLIOBJ) $(TESTOBJ) $(EMUOBJ)
 # Tests make allocations and writes fail on purpose by standing in front of these.
 WRAP    := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=write -Wl,--wrap=fsync
@@ -122,10 +122,10 @@ $(BUILD)/tests/kernels/wide_ops.o $(BUILD)/tests/kernels/amx_emulated.o: CFLAGS 
 $(BUILD)/emu/emu.o: tests/emu/emu.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(EMUFLAGS) -c $< -o $@
-$(BUILD)/emu/cudnn.o: tests/emu/cudnn.c
+$(BUILD)/emu/cudnn.o $(BUILD)/emu/cublasLt.o $(BUILD)/emu/libraries.o: $(BUILD)/emu/%.o: tests/emu/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -include tests/emu/names.h -Itests/emu -c $< -o $@
-$(BUILD)/emu/dnn.o $(BUILD)/emu/dnn_graph.o: $(BUILD)/emu/%.o: src/kernels/cuda/%.c
+$(BUILD)/emu/dnn.o $(BUILD)/emu/dnn_graph.o $(BUILD)/emu/lt.o: $(BUILD)/emu/%.o: src/kernels/cuda/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -include tests/emu/names.h -Itests/emu -c $< -o $@
 $(BUILD)/emu/%.o: src/kernels/cuda/%.cu
@@ -146,9 +146,10 @@ $(BUILD)/tests/gpu/libcuda.so.1: $(BUILD)/tests/gpu/driver.o
 build-tests: $(BUILD)/tests.exe $(EXAMPLES) $(BUILD)/foundationts $(BUILD)/libfoundationts.so $(BUILD)/bench/cpu.exe $(PLANS)
 $(EXAMPLES): %.exe: %.o $(BUILD)/libfoundationts.a
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
-$(BUILD)/bench/data.exe: $(BUILD)/bench/data.o $(LIBOBJ)
+$(BUILD)/bench/data.exe $(BUILD)/bench/forecast.exe: %.exe: %.o $(LIBOBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 bench-data: $(BUILD)/bench/data.exe
+bench-forecast: $(BUILD)/bench/forecast.exe
 $(BENCHOBJ): CFLAGS += -O3
 $(BUILD)/bench/cpu.exe: $(BENCHOBJ) $(LIBOBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
@@ -179,5 +180,5 @@ uninstall:
 
 clean:
 	rm -rf build
-.PHONY: always all test check clean build-tests bench-data bench-cpu run-tests tsan fuzz install uninstall
--include $(OBJ:.o=.d) $(BUILD)/bench/data.d $(BENCHOBJ:.o=.d) $(EXAMPLES:.exe=.d)
+.PHONY: always all test check clean build-tests bench-data bench-forecast bench-cpu run-tests tsan fuzz install uninstall
+-include $(OBJ:.o=.d) $(BUILD)/bench/data.d $(BUILD)/bench/forecast.d $(BENCHOBJ:.o=.d) $(EXAMPLES:.exe=.d)

@@ -45,6 +45,8 @@ void *device_alloc(size_t bytes);
 void write_down(Body *work, const void *job, size_t bytes);  /* of the capture that is under way */
 }
 extern "C" void emu_order(int descending);
+extern "C" long long emu_busy;           /* nanoseconds that the device's clock is ahead of the host's: what stands for a library says so how long it works */
+extern "C" int emu_recorded;             /* set by a test: the stream is being recorded as a graph */
 
 [[maybe_unused]] static const dim3 &threadIdx = emu::now.thread, &blockIdx = emu::now.block, &blockDim = emu::now.threads, &gridDim = emu::now.grid;
 
@@ -79,7 +81,7 @@ typedef enum {
 typedef struct CUgraph_st *cudaGraph_t;
 typedef struct CUgraph_st *cudaGraphExec_t;                  /* has what the graph had */
 typedef struct CUstream_st { cudaGraph_t captured; int spoilt; } *cudaStream_t;      /* captured: or NULL */
-typedef struct CUevent_st { timespec at; int captured; } *cudaEvent_t;     /* the host's clock when it was recorded */
+typedef struct CUevent_st { timespec at; int captured; } *cudaEvent_t;     /* the device's clock when it was recorded */
 typedef enum { cudaStreamCaptureModeThreadLocal = 1 } cudaStreamCaptureMode;
 extern "C" {
 extern int emu_graph_fails;                                  /* 1: no capture begins; 2: none ends well; 3: no graph becomes executable; 4: none starts */
@@ -143,11 +145,29 @@ static inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t n, 
     if (s->captured && kind != cudaMemcpyDeviceToDevice) return emu_forbidden();
     return emu_do(s, [=] { memcpy(to, from, n); });
 }
+static inline cudaError_t cudaMemcpy2DAsync(void *to, size_t ldto, const void *from, size_t ldfrom, size_t bytes, size_t rows, cudaMemcpyKind, cudaStream_t s)
+{
+    return emu_do(s, [=] { for (size_t r = 0; r < rows; r++) memcpy(static_cast<char *>(to) + r * ldto, static_cast<const char *>(from) + r * ldfrom, bytes); });
+}
+typedef enum { cudaStreamCaptureStatusNone, cudaStreamCaptureStatusActive } cudaStreamCaptureStatus;
+static inline cudaError_t cudaStreamIsCapturing(cudaStream_t s, cudaStreamCaptureStatus *is)
+{
+    *is = s->captured || emu_recorded ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
+    return cudaSuccess;
+}
 static inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned) { *s = static_cast<cudaStream_t>(calloc(1, sizeof **s)); return *s ? cudaSuccess : cudaErrorMemoryAllocation; }
 static inline cudaError_t cudaStreamDestroy(cudaStream_t s) { free(s); return cudaSuccess; }
 static inline cudaError_t cudaStreamSynchronize(cudaStream_t s) { return s->captured ? emu_forbidden() : cudaSuccess; }
 static inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned) { *e = static_cast<cudaEvent_t>(calloc(1, sizeof **e)); return *e ? cudaSuccess : cudaErrorMemoryAllocation; }
-static inline cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) { e->captured = s->captured != nullptr; clock_gettime(CLOCK_MONOTONIC, &e->at); return cudaSuccess; }
+static inline cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) 
+{
+    e->captured = s->captured != nullptr;
+    clock_gettime(CLOCK_MONOTONIC, &e->at);
+    long long ns = e->at.tv_nsec + emu_busy;
+    e->at.tv_sec += ns / 1000000000;
+    e->at.tv_nsec = ns % 1000000000;
+    return cudaSuccess;
+}
 static inline cudaError_t cudaEventSynchronize(cudaEvent_t e) { return e->captured ? cudaErrorCapturedEvent : emu_forbidden(); }
 static inline cudaError_t cudaEventDestroy(cudaEvent_t e) { free(e); return cudaSuccess; }
 static inline cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t a, cudaEvent_t b)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libraries.h"
 #include "util/num.h"
 
 /* Descriptors are counted by those that were told of them, as the library keeps what it needs. */
@@ -322,22 +323,10 @@ cudnnStatus_t cudnnCreate(cudnnHandle_t *h) { return (*h = malloc(1)) ? CUDNN_ST
 cudnnStatus_t cudnnDestroy(cudnnHandle_t h) { free(h); return CUDNN_STATUS_SUCCESS; }
 cudnnStatus_t cudnnSetStream(cudnnHandle_t h, cudaStream_t s) { (void)s; return h ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_BAD_PARAM; }
 
-/* What dnn.c finds by name. */
-void *emu_dlopen(const char *name, int how);
-void *emu_dlsym(void *library, const char *name);
-int   emu_dlclose(void *library);
-
-void *emu_dlopen(const char *name, int how) { (void)how; return emu_dnn_missing || strcmp(name, "libcudnn.so.9") ? NULL : &emu_dnn_executed; }
-int   emu_dlclose(void *library) { return library != &emu_dnn_executed; }
-void *emu_dlsym(void *library, const char *name)
-{
+static const Function all[] = {
 #define X(f) {"cudnn" #f, (void (*)(void))cudnn##f},
-    static const struct { const char *name; void (*f)(void); } all[] = {
-        X(Create) X(Destroy) X(SetStream) X(GetVersion) X(BackendCreateDescriptor) X(BackendDestroyDescriptor) X(BackendSetAttribute) X(BackendGetAttribute)
-        X(BackendFinalize) X(BackendExecute)};
+    X(Create) X(Destroy) X(SetStream) X(GetVersion) X(BackendCreateDescriptor) X(BackendDestroyDescriptor) X(BackendSetAttribute) X(BackendGetAttribute)
+    X(BackendFinalize) X(BackendExecute)
 #undef X
-    void *p = NULL;
-    for (size_t i = 0; library && i < sizeof all / sizeof *all; i++)
-        if (!strcmp(all[i].name, name)) memcpy(&p, &all[i].f, sizeof p);
-    return p;
-}
+    {0}};
+const Library emu_cudnn = {"libcudnn.so.9", all, &emu_dnn_missing};

@@ -272,51 +272,31 @@ cudaError_t graph_free(cudaGraph_t g)
 
 }
 
-/* In the place of cuBLASLt: FTS_CUBLAS=yes asks for it. It adds no bias to bf16 results, as some shapes of the library do not. */
+/* cuda_runtime_api.h: the workspace of a library, which costs time to fill and hardly any of it is used. */
 extern "C" {
-#include "kernels/cuda/lt.h"
-}
-#include "util/num.h"
-
-struct Lt { cudaStream_t stream; };
-
-static float operand_at(const LtProduct *p, const void *m, size_t i)
-{
-    return p->in == BF16 ? bf16_to_f32(static_cast<const bf16 *>(m)[i]) : static_cast<const float *>(m)[i];
+cudaError_t emu_malloc(void **p, size_t n);
+cudaError_t emu_free(void *p);
+cudaError_t emu_malloc(void **p, size_t n) { return posix_memalign(p, 256, n) ? cudaErrorMemoryAllocation : cudaSuccess; }
+cudaError_t emu_free(void *p) { return cudaFree(p); }
 }
 
-static void one_result(const LtProduct *p, int r, int c)
-{
-    size_t at = size_t(r) * size_t(p->ldy) + size_t(c);
-    double sum = p->bias ? double(p->bias[c]) : 0;
-    if (p->acc == ADD) sum += double(static_cast<float *>(p->y)[at]);
-    for (int k = 0; k < p->k; k++) {
-        size_t a = p->ta ? size_t(k) * size_t(p->lda) + size_t(r) : size_t(r) * size_t(p->lda) + size_t(k);
-        size_t b = p->tb ? size_t(c) * size_t(p->ldb) + size_t(k) : size_t(k) * size_t(p->ldb) + size_t(c);
-        sum += double(operand_at(p, p->a, a)) * double(operand_at(p, p->b, b));
-    }
-    if (p->out == BF16) static_cast<bf16 *>(p->y)[at] = f32_to_bf16(float(sum));
-    else static_cast<float *>(p->y)[at] = float(sum);
-}
-
+/* For what is written in C. */
 extern "C" {
-Lt *lt_open(void *stream, Err *)
+long long emu_busy;
+int emu_recorded;
+void *emu_stream_open(void);
+void emu_stream_close(void *stream);
+void emu_enqueue(void *stream, emu::Body *work, void *job, size_t bytes);        /* job: (bytes), what work is given when its turn comes */
+void *emu_stream_open(void)
 {
-    Lt *lt = static_cast<Lt *>(malloc(sizeof *lt));
-    if (!lt) abort();
-    lt->stream = static_cast<cudaStream_t>(stream);
-    return lt;
+    cudaStream_t s;
+    if (cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking) != cudaSuccess) abort();
+    return s;
 }
-void lt_close(Lt *lt) { free(lt); }
-int lt_product(Lt *lt, const LtProduct *product)
+void emu_stream_close(void *s) { (void)cudaStreamDestroy(static_cast<cudaStream_t>(s)); }
+void emu_enqueue(void *stream, emu::Body *work, void *job, size_t bytes)
 {
-    LtProduct p = *product;
-    if (p.bias && p.out == BF16) return -1;
-    return emu_do(lt->stream, [=] {
-        for (int r = 0; r < p.n; r++)
-            for (int c = 0; c < p.m; c++) one_result(&p, r, c);
-    }) == cudaSuccess ? 0 : -1;
+    if (static_cast<cudaStream_t>(stream)->captured) emu::write_down(work, job, bytes);
+    else work(job);
 }
-const char *lt_text(const Lt *) { return "library"; }
-int lt_wanted(void) { const char *set = getenv("FTS_CUBLAS"); return set && !strcmp(set, "yes"); }
 }

@@ -1,5 +1,5 @@
 /* names.h - included before all else where the emulator compiles src/kernels/cuda: beside the real files, these are other functions, and
- * the library that dnn.c loads is tests/emu/cudnn.c. */
+ * the libraries that lt.c and dnn.c load are those of tests/emu/libraries.c. */
 #define fts_cuda    fts_emu
 #define cuda_device emu_device
 #define lt_open     emu_lt_open
@@ -7,6 +7,8 @@
 #define lt_product  emu_lt_product
 #define lt_text     emu_lt_text
 #define lt_wanted   emu_lt_wanted
+#define lt_fastest  emu_lt_fastest
+#define lt_tune_room emu_lt_tune_room
 #define dnn_wanted  emu_dnn_wanted
 #define dnn_open    emu_dnn_open
 #define dnn_open_described emu_dnn_open_described

@@ -44,6 +44,7 @@ static void linear_formula(void *job, Rig *r)
                 s += p;
                 terms += fabs(p);
             }
+            if (k->bias.w && r->type == BF16) terms += fabs(s - (double)k->bias.w[o]) + fabs(s);       /* a library's product is rounded, and once more with the bias */
             say(k->a, t, o, s, terms);
         }
 }
