@@ -1,6 +1,6 @@
 /* columns.cuh - sums over tokens, column by column: each chunk in a sum of its own, in doubles, and these added in order of chunks.
  *
- * F has value(t, column) and add(column, sum). Tokens of a chunk are summed by 8 warps, each every eighth, and these in order. */
+ * F has value(t, column) and total(column), where the sum is added. Tokens of a chunk are summed by 8 warps, each every eighth, and these in order. */
 #ifndef KERNELS_CUDA_COLUMNS_CUH
 #define KERNELS_CUDA_COLUMNS_CUH
 
@@ -24,11 +24,19 @@ template <class F> __global__ void column_parts(F f, int columns, const int *chu
     part[size_t(k) * size_t(columns) + size_t(c)] = sum;
 }
 
+/* Each chunk's sum is rounded into the total, as if it were the last. */
+template <class T> __device__ inline void add_chunks(T *to, const double *part, int columns, int nchunk)
+{
+    T sum = *to;
+#pragma unroll 8
+    for (int k = 0; k < nchunk; k++) sum = T(double(sum) + part[size_t(k) * size_t(columns)]);
+    *to = sum;
+}
+
 template <class F> __global__ void column_totals(F f, int columns, int nchunk, const double *part)
 {
     int c = int(blockIdx.x * blockDim.x + threadIdx.x);
-    if (c >= columns) return;
-    for (int k = 0; k < nchunk; k++) f.add(c, part[size_t(k) * size_t(columns) + size_t(c)]);
+    if (c < columns) add_chunks(f.total(c), part + c, columns, nchunk);
 }
 
 /* part (nchunk, columns) is scratch. */
@@ -37,8 +45,6 @@ template <class F> void column_sums(Backend *b, const char *what, const F &f, in
     launch(b, what, column_parts<F>, dim3(blocks(size_t(columns), 32), unsigned(in->nchunk)), 32 * COLUMN_WARPS, f, columns, chunk, part);
     launch(b, what, column_totals<F>, dim3(blocks(size_t(columns), 128)), 128, f, columns, in->nchunk, part);
 }
-
-__device__ inline void add_to(float *to, double sum) { *to = float(double(*to) + sum); }
 
 }
 

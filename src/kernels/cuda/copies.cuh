@@ -19,14 +19,8 @@ static __device__ __forceinline__ void copy_4(void *to, const void *from, int by
     asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" :: "r"(shared_address(to)), "l"(from), "r"(bytes) : "memory");
 }
 static __device__ __forceinline__ void copies_end() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-/* Until all groups of this thread but the last LEFT have come, and products may read what they brought. */
-template <int LEFT> static __device__ __forceinline__ void copies_wait()
-{
-    asm volatile("cp.async.wait_group %0;" :: "n"(LEFT) : "memory");
-#ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
-#endif
-}
+/* Until all groups of this thread but the last LEFT have come. */
+template <int LEFT> static __device__ __forceinline__ void copies_wait() { asm volatile("cp.async.wait_group %0;" :: "n"(LEFT) : "memory"); }
 
 /* Four matrices of 8 x 8 halves: lane 8 i + r says where row r of matrix i lies, 16 bytes at a multiple of 16; of matrix i lane 4 r + c gets numbers 2 c and 2 c + 1
  * of row r, or, turned, of column r. */

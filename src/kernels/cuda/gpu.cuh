@@ -73,7 +73,7 @@ void graphs_drop(Cuda *c);                                          /* none is g
 
 template <class... P, class... A> void launch(Backend *b, const char *what, void (*kernel)(P...), dim3 grid, int threads, A... args)
 {
-    if (!grid.x || !grid.y || !grid.z) return;
+    if (!grid.x || !grid.y || !grid.z || cuda_of(b)->error != cudaSuccess) return;
     cudaLaunchConfig_t c = {};
     c.gridDim = grid;
     c.blockDim = dim3(unsigned(threads));
@@ -84,7 +84,7 @@ template <class... P, class... A> void launch(Backend *b, const char *what, void
 /* The same with shared memory of a size that is known now. */
 template <class... P, class... A> void launch_with(Backend *b, const char *what, size_t shared, void (*kernel)(P...), dim3 grid, int threads, A... args)
 {
-    if (!grid.x || !grid.y || !grid.z) return;
+    if (!grid.x || !grid.y || !grid.z || cuda_of(b)->error != cudaSuccess) return;
     cudaLaunchConfig_t c = {};
     c.gridDim = grid;
     c.blockDim = dim3(unsigned(threads));

@@ -66,10 +66,10 @@ struct EmbedGrad {
         if (p >= a.P) return dh * silu(g) * x[p - a.P];
         return dh * dot(a.e + size_t(d) * size_t(a.P), x, a.P) * silu_slope(g) * x[p];
     }
-    __device__ void add(int c, double sum) const
+    __device__ float *total(int c) const
     {
         int d = c / (2 * a.P), p = c % (2 * a.P);
-        add_to((p < a.P ? dg + p : de + p - a.P) + size_t(d) * size_t(a.P), sum);
+        return (p < a.P ? dg + p : de + p - a.P) + size_t(d) * size_t(a.P);
     }
 };
 
@@ -116,7 +116,7 @@ struct NormBwd {
     float *dw;
     int D;
     __device__ float value(int t, int c) const { return get(dy, size_t(t), c) * get(keep, size_t(t), c) * rstd[t]; }
-    __device__ void add(int c, double sum) const { add_to(dw + c, sum); }
+    __device__ float *total(int c) const { return dw + c; }
 };
 
 template <int W> __global__ void norm_dh(NormBwd a, int rows)

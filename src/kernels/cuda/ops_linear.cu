@@ -68,11 +68,13 @@ int by_library(const Backend *b, const Weight *w) { return cuda_of(b)->lt && (ro
 
 size_t operand_bytes(const Backend *b, size_t rows, size_t cols) { return (rows * (cols + 7) * dtype_size(b->dtype) + 255) / 256 * 256; }
 
-struct AddBias { Ref y; const float *bias; };
-__global__ void add_bias(AddBias a, size_t rows, int cols)
+template <int W> __global__ void add_bias(Ref y, Ref bias, size_t rows, int cols)
 {
-    Spot s = spot_of<1>(thread_of_all(), cols);
-    if (s.r < rows) set(a.y, s.r, s.c, get(a.y, s.r, s.c) + a.bias[s.c]);
+    Spot s = spot_of<W>(thread_of_all(), cols);
+    if (s.r >= rows) return;
+    Run<W> v = get_run<W>(y, s.r, s.c), more = get_run<W>(bias, 0, s.c);
+    for (int i = 0; i < W; i++) v.x[i] += more.x[i];
+    set_run<W>(y, s.r, s.c, v);
 }
 
 int dense(Backend *b, LtProduct p, Mat left, Mat right, Mat y, const float *bias)
@@ -90,7 +92,8 @@ int dense(Backend *b, LtProduct p, Mat left, Mat right, Mat y, const float *bias
     if (!lt_product(lt, &p)) return 1;
     p.bias = nullptr;
     if (!bias || lt_product(lt, &p)) return 0;
-    launch(b, "linear", add_bias, dim3(blocks(size_t(y.rows) * size_t(y.cols), THREADS)), THREADS, AddBias{ref(y), bias}, size_t(y.rows), y.cols);
+    Ref more = ref(const_cast<float *>(bias), 0);
+    launch_runs(b, "linear", is_wide(ref(y)) && is_wide(more), add_bias<8>, add_bias<1>, size_t(y.rows), y.cols, ref(y), more, size_t(y.rows), y.cols);
     return 1;
 }
 
@@ -120,7 +123,7 @@ struct BiasGrad {
     Ref dy;
     float *to;
     __device__ float value(int t, int c) const { return get(dy, size_t(t), c); }
-    __device__ void add(int c, double sum) const { add_to(to + c, sum); }
+    __device__ float *total(int c) const { return to + c; }
 };
 
 void cuda_linear_dw(Backend *b, const Weight *w, Vec bias, Mat dy, Mat x, const Input *in)

@@ -50,7 +50,7 @@ struct LossSum {
     StepSum *to;
     int n;
     __device__ double value(int t, int c) const { return sums[size_t(t) * size_t(n + 2) + size_t(c)]; }
-    __device__ void add(int c, double sum) const { *(c < n ? &to->huber[c] : c == n ? &to->abs : &to->sq) += sum; }
+    __device__ double *total(int c) const { return c < n ? &to->huber[c] : c == n ? &to->abs : &to->sq; }
 };
 
 /* The first token of a loss that is not finite. */

@@ -54,7 +54,7 @@ struct ProbSum {
     double *psum;
     int E;
     __device__ float value(int t, int e) const { return prob[size_t(t) * size_t(E) + size_t(e)]; }
-    __device__ void add(int e, double sum) const { psum[e] += sum; }
+    __device__ double *total(int e) const { return psum + e; }
 };
 
 void cuda_route(Backend *b, Route *r, const Balance *s, Mat x, const Router *w, const Input *in)
@@ -111,8 +111,11 @@ __global__ void start_rows(Sorting a)
         a.start[p] = before;
         before += a.count[p];
     }
-    for (int e = int(threadIdx.x); e < a.E; e += THREADS)
-        for (int c = 0; c < a.nchunk; c++) a.total[e] += a.count[e * a.nchunk + c];
+    for (int e = int(threadIdx.x); e < a.E; e += THREADS) {
+        int64_t all = 0;
+        for (int c = 0; c < a.nchunk; c++) all += a.count[e * a.nchunk + c];
+        a.total[e] += all;
+    }
 }
 
 static __device__ void place_row(const Sorting &a, int pair, int e, int row)
@@ -167,7 +170,7 @@ struct RouteBwd {
         return float(s);
     }
     __device__ float value(int t, int c) const { return dlogit[size_t(t) * size_t(E + 1) + size_t(c / D)] * get(x, size_t(t), c % D); }
-    __device__ void add(int c, double sum) const { add_to(c / D < E ? dgate + c : dshare + c % D, sum); }
+    __device__ float *total(int c) const { return c / D < E ? dgate + c : dshare + c % D; }
 };
 
 __global__ void route_logits(RouteBwd a)

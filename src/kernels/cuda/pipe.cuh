@@ -55,7 +55,8 @@ template <int ALONG_K, int WIDTH, class F> __device__ inline void copy_operand(c
 {
     const int c = int(threadIdx.x) % 8, lines = ALONG_K ? WIDTH : PIPE_K, slabs = ALONG_K ? 1 : WIDTH / 64;
 #pragma unroll
-    for (int i = int(threadIdx.x) / 8; i < lines; i += PIPE_THREADS / 8) {
+    for (int n = 0; n < lines / (PIPE_THREADS / 8); n++) {
+        const int i = int(threadIdx.x) / 8 + n * (PIPE_THREADS / 8);
         const bfloat *from = line(i);
 #pragma unroll
         for (int s = 0; s < slabs; s++) {
@@ -150,6 +151,7 @@ template <class Job> __global__ void __launch_bounds__(PIPE_THREADS, 1) pipe(Job
         int add = 0, last;
         do {
             copies_wait<AHEAD - 1>();
+            products_see_copies();
             __syncthreads();
             multiply_slice<Job>(sum, room + slot * SLICE, add);
             if (load.more) {

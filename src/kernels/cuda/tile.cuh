@@ -131,7 +131,7 @@ template <int ROWS, int K, bool ALONG_K, class O, class F, class F8> __device__ 
     const int ld = row_of<O>(K);
 #pragma unroll 2                         /* sixteen numbers under way: more, beside two sums, are too many registers */
     for (int run = int(threadIdx.x); run < ROWS * K / 8; run += TILE_THREADS) {
-        int row = ALONG_K ? run / (K / 8) : run % (ROWS / 8) * 8, k = ALONG_K ? run % (K / 8) * 8 : run / (ROWS / 8);
+        int row = ALONG_K ? run / (K / 8) : (run % 2 + run / (2 * K) * 2) * 8, k = ALONG_K ? run % (K / 8) * 8 : run / 2 % K;      /* across: lanes go along k, so that they write to different banks */
         float x[8];
         if (!f8(row, k, x))
 #pragma unroll

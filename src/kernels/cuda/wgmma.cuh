@@ -6,6 +6,13 @@
 
 namespace fts_cuda {
 
+/* Products may read what this thread has copied: behind copies_wait(), before the block meets. */
+static __device__ __forceinline__ void products_see_copies()
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+#endif
+}
 static __device__ __forceinline__ void products_begin()
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL

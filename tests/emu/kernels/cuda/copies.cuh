@@ -49,7 +49,12 @@ static inline void emu_copy(void *to, const void *from, int size, int bytes)
 static inline void copy_16(void *to, const void *from, int bytes) { emu_copy(to, from, 16, bytes); }
 static inline void copy_4(void *to, const void *from, int bytes) { emu_copy(to, from, 4, bytes); }
 static inline void copies_end() { emu_copies[threadIdx.x].groups++; }
-template <int LEFT> static inline void copies_wait() { emu_wait(emu_copies[threadIdx.x], LEFT); }
+inline bool emu_unseen[256];             /* what this thread copied is not yet what products see */
+template <int LEFT> static inline void copies_wait()
+{
+    emu_wait(emu_copies[threadIdx.x], LEFT);
+    emu_unseen[threadIdx.x] = true;
+}
 
 /* Rows are read at once by who needs them: each lane says where its own is, and looks where those of others are. */
 static inline void emu_matrices(unsigned (&x)[4], const void *row, int turned)

@@ -54,7 +54,8 @@ static inline void emu_do(const EmuProduct &p)
     }
 }
 
-static inline void products_begin() {}
+static inline void products_see_copies() { emu_unseen[threadIdx.x] = false; }
+static inline void products_begin() { if (emu_unseen[threadIdx.x]) abort(); }
 static inline void products_end() { emu_products[threadIdx.x].groups++; }
 template <int LEFT> static inline void products_wait() { emu_wait(emu_products[threadIdx.x], LEFT); }
 static inline void products_arrived(float (&)[128]) {}
