@@ -113,9 +113,10 @@ template <class F> static inline cudaError_t emu_do(cudaStream_t s, F f)
 static inline cudaError_t emu_forbidden() { return emu_spoil() ? cudaErrorStreamCaptureUnsupported : cudaSuccess; }
 typedef enum { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice } cudaMemcpyKind;
 enum { cudaStreamNonBlocking = 1, cudaEventDefault = 0, cudaEventDisableTiming = 2 };
-struct cudaDeviceProp { char name[256]; size_t totalGlobalMem; int multiProcessorCount, major, minor; };
+struct cudaDeviceProp { char name[256]; size_t totalGlobalMem, sharedMemPerBlockOptin; int multiProcessorCount, major, minor; };
 struct cudaLaunchConfig_t { dim3 gridDim, blockDim; size_t dynamicSmemBytes; cudaStream_t stream; void *attrs; unsigned numAttrs; };
 
+extern "C" size_t emu_shared_memory;         /* that a block may have: a Hopper's, until a test says otherwise */
 static inline cudaError_t cudaGetDeviceCount(int *n) { *n = 1; return cudaSuccess; }
 static inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
 static inline cudaError_t cudaDriverGetVersion(int *v) { *v = 13000; return cudaSuccess; }
@@ -124,6 +125,7 @@ static inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int)
     memset(p, 0, sizeof *p);
     strcpy(p->name, "emulator");
     p->totalGlobalMem = (size_t)1 << 30;
+    p->sharedMemPerBlockOptin = emu_shared_memory;
     p->multiProcessorCount = 1;
     p->major = 9;
     return cudaSuccess;

@@ -186,6 +186,7 @@ void *device_alloc(size_t bytes)
 
 }
 
+extern "C" { size_t emu_shared_memory = 227 << 10; }
 extern "C" void emu_order(int d) { emu::descending = d; }
 
 #include "kernels/cuda/wgmma.cuh"

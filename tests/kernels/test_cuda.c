@@ -198,6 +198,28 @@ TEST(cuda_heads_that_are_too_wide_are_refused)
     backend_close(b);
 }
 
+__attribute__((weak)) extern size_t emu_shared_memory;
+
+/* Devices smaller than a Hopper are told before the first step. */
+TEST(cuda_heads_that_need_more_shared_memory_are_refused)
+{
+    static const struct { Dtype type; int d, forecast; size_t room; int fits; } ask[] = {
+        {F32, 64, 0, 99 << 10, 0}, {F32, 64, 1, 99 << 10, 1}, {F32, 32, 0, 99 << 10, 1}, {BF16, 64, 0, 99 << 10, 1}, {F32, 128, 0, 163 << 10, 0}, {F32, 128, 0, 227 << 10, 1},
+    };
+    if (!&emu_shared_memory) { test_skip("the emulator of CUDA is not built in"); return; }
+    for (size_t i = 0; i < sizeof ask / sizeof *ask && !test_device_is_real(); i++) {
+        Err e = {0};
+        Dims d = {.tokens = 10, .chunks = 1, .longest = 10, .D = ask[i].d, .H = 1, .Hk = 1, .d = ask[i].d, .E = 2, .K = 1, .F = 8, .Fe = 8, .P = 1, .S = 1, .O = 1, .routers = 1, .forecast = ask[i].forecast};
+        emu_shared_memory = ask[i].room;
+        Backend *b = open_device(ask[i].type);
+        emu_shared_memory = 227 << 10;
+        if (!b) return;
+        CHECK(backend_reserve(b, &d, &e) == (ask[i].fits ? 0 : -1));
+        if (!i) TEXT(e.message, "--device cuda: attention in fp32 with heads of 64 numbers takes 116992 bytes of shared memory, a block of emulator may have 101376: use bf16, or more heads");
+        backend_close(b);
+    }
+}
+
 /* Points of segments are sent without what lies between them; two inputs are good at once, as a forecast needs them. */
 TEST(cuda_two_inputs_are_good_at_once)
 {

@@ -1,7 +1,9 @@
 /* heads_loss: predictions of all heads, Huber loss over the points that exist, gradients, and the first segment that is not finite. */
+#include "device.h"
 #include "kernels/op_help.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Of (token, output): prediction - target, the rounding that this error carries, and the gradient of the loss; 0 without a target. */
@@ -281,6 +283,15 @@ static void loss_slopes(void)
     slopes_check("heads W", (float *)k.h.w.w, k.h.w.dw, 35, loss_scalar, &k, 1e-6);
     tier_close(k.b);
     rig_close(&k.r);
+}
+
+TEST(cuda_heads_by_a_library)
+{
+    if (!test_device_is_there() || getenv("FTS_CUBLAS")) return;
+    setenv("FTS_CUBLAS", "yes", 1);
+    for (int s = 1; s < 5; s++)
+        for (int type = F32; type <= BF16; type++) one_loss(shapes[s], s % NPATCH, horizons[s % NHORIZONS], width[s % NWIDTH], (Dtype)type, 8 * (s % 2), s % 3 > 0, 1);
+    unsetenv("FTS_CUBLAS");
 }
 
 TEST(op_heads_loss)

@@ -37,6 +37,7 @@ template <class O> struct Attend {
 
 /* Of bf16 numbers in heads of 32 or 64, whatever lies where: one shape is always computed by one kernel. 0: another shape. */
 int attend_halves(Backend *b, const char *what, const Attend<bfloat> &a, int backward);
+size_t halves_shared(int d, int backward);                   /* bytes of a block, or 0 */
 
 typedef Held<1, TILE / 8> Scores;
 

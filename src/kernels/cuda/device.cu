@@ -112,6 +112,7 @@ static void close(Backend *b)
     copies_free(b);
     for (Stage &s : c->input) stage_free(c, &s);
     for (Stage &s : c->small) stage_free(c, &s);
+    for (Stage &s : c->post) stage_free(c, &s);
     for (cudaEvent_t m : c->mark)
         if (m) (void)cudaEventDestroy(m);
     dnn_close(c->dnn);
@@ -160,11 +161,8 @@ void weights_changed(Backend *b, const void *p)
     if (p >= c->from && p < c->from + c->end) c->stale = 1;
 }
 
-static void upload(Backend *b, void *device, const void *host, size_t bytes)
-{
-    weights_changed(b, device);
-    if (bytes) note(b, cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, cuda_of(b)->stream), "sending to the device");
-}
+
+static void upload(Backend *b, void *device, const void *host, size_t bytes);
 
 static void copies_free(Backend *b)
 {
@@ -243,6 +241,20 @@ static void stage_send(Backend *b, Stage *s, size_t bytes)
 {
     if (bytes) note(b, cudaMemcpyAsync(s->device, s->host, bytes, cudaMemcpyHostToDevice, cuda_of(b)->stream), "sending to the device");
     note(b, cudaEventRecord(s->sent, cuda_of(b)->stream), "sending to the device");
+}
+
+enum { POST_BYTES = 256 };
+
+/* What is small, such as sums at the beginning of a step, is copied to where the device can fetch it, so that nobody waits for the stream. */
+static void upload(Backend *b, void *device, const void *host, size_t bytes)
+{
+    Cuda *c = cuda_of(b);
+    Stage *s = &c->post[c->next_post++ % SMALL];
+    weights_changed(b, device);
+    if (!bytes || (bytes <= POST_BYTES && stage_ready(b, s, POST_BYTES))) return;
+    if (bytes <= POST_BYTES) host = memcpy(s->host, host, bytes);
+    note(b, cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, c->stream), "sending to the device");
+    if (bytes <= POST_BYTES) note(b, cudaEventRecord(s->sent, c->stream), "sending to the device");
 }
 
 enum { SMALL_BYTES = 64 << 10 };
@@ -352,6 +364,10 @@ enum { MOST_HEAD = 128 };
 static int reserve(Backend *b, const Dims *d, Err *e)
 {
     if (d->d > MOST_HEAD) return err_set(e, FTS_USAGE, "--device cuda: heads of %d numbers are too wide, at most %d: use more heads", d->d, int(MOST_HEAD));
+    const cudaDeviceProp *about = &cuda_of(b)->about;
+    if (attention_shared(b, d) > about->sharedMemPerBlockOptin)
+        return err_set(e, FTS_DEVICE, "--device cuda: attention in %s with heads of %d numbers takes %zu bytes of shared memory, a block of %s may have %zu: use %s", b->dtype == F32 ? "fp32" : "bf16",
+                       d->d, attention_shared(b, d), about->name, about->sharedMemPerBlockOptin, b->dtype == F32 ? "bf16, or more heads" : "more heads");
     for (Stage &s : cuda_of(b)->input)
         if (stage_ready(b, &s, table_bytes(d))) return err_set(e, FTS_NOMEM, "inputs: %zu bytes are needed on the device", table_bytes(d));
     return 0;

@@ -46,8 +46,8 @@ struct Cuda {
     cudaStream_t stream;
     cudaDeviceProp about;
     cudaError_t error; const char *where;        /* the first one, kept for backend_sync() */
-    Stage input[INPUTS], small[SMALL];
-    int next_input, next_small;
+    Stage input[INPUTS], small[SMALL], post[SMALL];      /* post: small things on their way to anywhere */
+    int next_input, next_small, next_post;
     Graphs graphs;
     Copies copies;
     int64_t used;                                /* bytes of device memory that are allocated here */
@@ -244,6 +244,7 @@ inline int rounds(const Backend *b, const Weight *w) { return b->dtype == BF16 &
 size_t linear_scratch(const Backend *b, const Dims *d);
 size_t elements_scratch(const Backend *b, const Dims *d);
 size_t attention_scratch(const Backend *b, const Dims *d);
+size_t attention_shared(const Backend *b, const Dims *d);     /* bytes of shared memory that a block of attention takes */
 size_t route_scratch(const Backend *b, const Dims *d);
 size_t ffn_scratch(const Backend *b, const Dims *d);
 size_t loss_scratch(const Backend *b, const Dims *d);

@@ -158,12 +158,15 @@ template <class O, int DH> __global__ void __launch_bounds__(TILE_THREADS) atten
 }
 
 /* <do, o> of each token and head: what the softmax subtracts from each dP. */
-__global__ void make_delta(float *delta, Ref o, Ref d_o, Shape s)
+template <int W> __global__ void make_delta(float *delta, Ref o, Ref d_o, Shape s)
 {
-    int i = int(blockIdx.x * blockDim.x + threadIdx.x);
+    int i = int(blockIdx.x * blockDim.x + threadIdx.x), from = i % s.H * s.d;
     if (i >= s.ntok * s.H) return;
     float sum = 0;
-    for (int c = 0; c < s.d; c++) sum = fmaf(get(d_o, size_t(i / s.H), i % s.H * s.d + c), get(o, size_t(i / s.H), i % s.H * s.d + c), sum);
+    for (int c = from; c < from + s.d; c += W) {
+        Run<W> x = get_run<W>(d_o, size_t(i / s.H), c), y = get_run<W>(o, size_t(i / s.H), c);
+        for (int k = 0; k < W; k++) sum = fmaf(x.x[k], y.x[k], sum);
+    }
     delta[i] = sum;
 }
 
@@ -303,6 +306,16 @@ size_t attention_scratch(const Backend *b, const Dims *d)
     return k.at > library ? k.at : library;
 }
 
+template <class O, int DH> static size_t room_of(int backward) { return backward ? Room<O, DH>::bytes(4, 2) : Room<O, DH>::bytes(2, 1); }
+template <class O> static size_t room_of_width(int d, int backward) { return (d <= 32 ? room_of<O, 32> : d <= 64 ? room_of<O, 64> : room_of<O, 128>)(backward); }
+
+size_t attention_shared(const Backend *b, const Dims *d)
+{
+    if (b->dtype == F32) return room_of_width<float>(d->d, !d->forecast);
+    size_t halves = halves_shared(d->d, !d->forecast);
+    return halves ? halves : room_of_width<bfloat>(d->d, !d->forecast);
+}
+
 template <class O> static void rotate(Backend *b, const char *what, const Work<O> &w, Mat qkv, const Shape &s, const Tables *t, O *ck, O *cv, const KvCache *kv)
 {
     size_t head = kv ? 2 * size_t(kv->cap) * size_t(kv->d) : 0;
@@ -392,7 +405,8 @@ template <class O> static void backward(Backend *b, Mat dqkv, Mat d_o, Mat o, co
     Carve k = scratch_of(b);
     Work<O> w = carve<O>(&k, s, 1);
     rotate<O>(b, "attention_bwd", w, qkv, s, t, nullptr, nullptr, nullptr);
-    launch(b, "attention_bwd", make_delta, dim3(blocks(size_t(s.ntok) * size_t(s.H), THREADS)), THREADS, w.delta, ref(o), ref(d_o), s);
+    int wide = s.d % 8 == 0 && is_wide(ref(o)) && is_wide(ref(d_o));
+    launch(b, "attention_bwd", wide ? make_delta<8> : make_delta<1>, dim3(blocks(size_t(s.ntok) * size_t(s.H), THREADS)), THREADS, w.delta, ref(o), ref(d_o), s);
     Attend<O> a = attend_of(w, s, t);
     a.keys = keys_of(w, qkv, s);
     a.wide = s.d % 8 == 0 && is_wide(a.keys.v, size_t(qkv.ld));

@@ -9,23 +9,30 @@ constexpr float LOG2E = 1.4426950408889634f, LN2 = 0.6931471805599453f;
 
 /* A tile: TILE rows, their pieces of 16 bytes exchanged, so that the same piece of eight rows is in eight different places among the banks. */
 template <int DH> struct Half {
-    enum { PIECES = DH / 8, SIZE = TILE * DH * 2 };
+    enum { PIECES = DH / 8, SIZE = TILE * DH * 2, STEP = 2 * SIZE + 2 * TILE * int(sizeof(float)) };       /* STEP: queries, their gradients, lse and delta */
+    enum { FORWARD = SIZE + 2 * 2 * SIZE, DQ = 2 * SIZE + 2 * 2 * SIZE, DKV = 2 * SIZE + 2 * STEP };       /* shared memory of the three kernels */
     static __device__ char *at(char *tile, int row, int piece) { return tile + row * DH * 2 + 16 * (piece ^ (DH == 64 ? row % 8 : row / 2 % 4)); }
 };
 template <int DH> using Sums = Held<1, DH / 8>;
 
-/* Rows 0 .. n-1 of a tile, row(r) each, and zeros behind them. */
-template <int DH, class F> __device__ inline void copy_tile(char *to, int n, int wide, F row)
+/* Rows 0 .. n-1 of a tile, `pitch` numbers from one to the next, and zeros behind them. A thread has one piece of every STEP-th row, which all lie alike. */
+template <int DH> __device__ inline void copy_tile(char *to, int n, int wide, const bfloat *first, size_t pitch)
 {
     typedef Half<DH> T;
+    const int STEP = TILE_THREADS / T::PIECES, r = int(threadIdx.x) / T::PIECES, c = int(threadIdx.x) % T::PIECES;
+    char *place = T::at(to, r, c);
+    const bfloat *from = first + size_t(r) * pitch + 8 * c;
+    if (wide) {
 #pragma unroll
-    for (int i = int(threadIdx.x); i < TILE * T::PIECES; i += TILE_THREADS) {
-        int r = i / T::PIECES, c = i % T::PIECES, there = r < n;
-        const bfloat *from = row(there ? r : 0) + 8 * c;
-        if (wide) copy_16(T::at(to, r, c), from, there ? 16 : 0);
-        else
-            for (int e = 0; e < 8; e++) reinterpret_cast<bfloat *>(T::at(to, r, c))[e] = there ? from[e] : stored<bfloat>(0);
+        for (int i = 0; i < TILE / STEP; i++) {
+            int there = r + i * STEP < n;
+            copy_16(place + i * STEP * DH * 2, there ? from + size_t(i * STEP) * pitch : first, there ? 16 : 0);
+        }
+        return;
     }
+    for (int i = 0; i < TILE / STEP; i++)
+        for (int e = 0; e < 8; e++)
+            reinterpret_cast<bfloat *>(place + i * STEP * DH * 2)[e] = r + i * STEP < n ? from[size_t(i * STEP) * pitch + size_t(e)] : stored<bfloat>(0);
 }
 
 /* The 16 rows of this warp, as first operand. */
@@ -136,20 +143,20 @@ struct Block {
 
 template <int DH> __device__ inline void copy_queries(char *to, const Attend<bfloat> &a, const Block &w, int head, int at, int n)
 {
-    copy_tile<DH>(to, n, a.wide, [&](int r) { return a.q + (size_t(w.s.tok + at + r) * size_t(a.s.H) + size_t(head)) * size_t(DH); });
+    copy_tile<DH>(to, n, a.wide, a.q + (size_t(w.s.tok + at) * size_t(a.s.H) + size_t(head)) * size_t(DH), size_t(a.s.H * DH));
 }
 template <int DH> __device__ inline void copy_slopes(char *to, const Attend<bfloat> &a, const Block &w, int head, int at, int n)
 {
-    copy_tile<DH>(to, n, a.wide, [&](int r) { return a.d_o + size_t(w.s.tok + at + r) * a.d_o_row + size_t(head * DH); });
+    copy_tile<DH>(to, n, a.wide, a.d_o + size_t(w.s.tok + at) * a.d_o_row + size_t(head * DH), a.d_o_row);
 }
 /* Keys, and values behind them. */
 template <int DH> __device__ inline void copy_keys(char *to, const Attend<bfloat> &a, const Block &w, int k0, int n)
 {
-    copy_tile<DH>(to, n, a.wide, [&](int r) { return a.keys.key(w.s, w.kv, k0 + r); });
-    copy_tile<DH>(to + Half<DH>::SIZE, n, a.wide, [&](int r) { return a.keys.value(w.s, w.kv, k0 + r); });
+    copy_tile<DH>(to, n, a.wide, a.keys.key(w.s, w.kv, k0), a.keys.k_row);
+    copy_tile<DH>(to + Half<DH>::SIZE, n, a.wide, a.keys.value(w.s, w.kv, k0), a.keys.v_row);
 }
 
-template <int DH> __global__ void __launch_bounds__(TILE_THREADS) attend_half(Attend<bfloat> a)
+template <int DH> __global__ void __launch_bounds__(TILE_THREADS, DH == 64 ? 3 : 4) attend_half(Attend<bfloat> a)
 {
     enum { SIZE = Half<DH>::SIZE };
     char *q = static_cast<char *>(launch_memory()), *room = q + SIZE;
@@ -191,7 +198,7 @@ __device__ inline void slope_half(float &p, float &ds, float scale, float lse, f
     ds = query ? p * (ds - delta) : 0;
 }
 
-template <int DH> __global__ void __launch_bounds__(TILE_THREADS) attend_dq_half(Attend<bfloat> a)
+template <int DH> __global__ void __launch_bounds__(TILE_THREADS, DH == 64 ? 2 : 3) attend_dq_half(Attend<bfloat> a)
 {
     enum { SIZE = Half<DH>::SIZE };
     char *q = static_cast<char *>(launch_memory()), *g = q + SIZE, *room = g + SIZE;
@@ -251,9 +258,9 @@ template <int DH> __device__ inline void copy_step(char *to, const Attend<bfloat
 }
 
 /* A tile of keys: over all query heads of theirs, and the tiles of queries from its own on. Queries that are not there have no gradient, so they add nothing. */
-template <int DH> __global__ void __launch_bounds__(TILE_THREADS) attend_dkv_half(Attend<bfloat> a)
+template <int DH> __global__ void __launch_bounds__(TILE_THREADS, 2) attend_dkv_half(Attend<bfloat> a)
 {
-    enum { SIZE = Half<DH>::SIZE, STEP = 2 * SIZE + 2 * TILE * int(sizeof(float)) };
+    enum { SIZE = Half<DH>::SIZE, STEP = Half<DH>::STEP };
     char *k = static_cast<char *>(launch_memory()), *room = k + 2 * SIZE;
     Block w(a);
     w.kv = int(blockIdx.y);
@@ -305,11 +312,16 @@ template <int DH> __global__ void __launch_bounds__(TILE_THREADS) attend_dkv_hal
 
 template <int DH> static void run_halves(Backend *b, const char *what, const Attend<bfloat> &a, int backward)
 {
-    const size_t size = Half<DH>::SIZE, sums = 2 * TILE * sizeof(float);
     dim3 queries(unsigned(a.t.ntile), unsigned(a.s.H)), keys(unsigned(a.t.ntile), unsigned(a.s.Hk));
-    if (!backward) { launch_with(b, what, 5 * size, attend_half<DH>, queries, TILE_THREADS, a); return; }
-    launch_with(b, what, 6 * size, attend_dq_half<DH>, queries, TILE_THREADS, a);
-    launch_with(b, what, 2 * size + 2 * (2 * size + sums), attend_dkv_half<DH>, keys, TILE_THREADS, a);
+    if (!backward) { launch_with(b, what, Half<DH>::FORWARD, attend_half<DH>, queries, TILE_THREADS, a); return; }
+    launch_with(b, what, Half<DH>::DQ, attend_dq_half<DH>, queries, TILE_THREADS, a);
+    launch_with(b, what, Half<DH>::DKV, attend_dkv_half<DH>, keys, TILE_THREADS, a);
+}
+
+size_t halves_shared(int d, int backward)
+{
+    if (d == 32) return backward ? Half<32>::DKV : Half<32>::FORWARD;
+    return d != 64 ? 0 : backward ? Half<64>::DKV : Half<64>::FORWARD;
 }
 
 int attend_halves(Backend *b, const char *what, const Attend<bfloat> &a, int backward)

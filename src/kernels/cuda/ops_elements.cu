@@ -32,10 +32,19 @@ void cuda_rows(Backend *b, Mat y, Mat x, const int *row)
 
 struct Embed { Ref h; const float *g, *e; int D, P, S; Tables t; };
 
+/* w: of a row of weights, which begin at a multiple of 16 bytes and lie apart for each thread. */
 static __device__ float dot(const float *w, const float *x, int n)
 {
     float s = 0;
-    for (int i = 0; i < n; i++) s = fmaf(w[i], x[i], s);
+    int i = 0;
+    for (; n % 4 == 0 && i < n; i += 4) {
+        float4 v = *reinterpret_cast<const float4 *>(w + i);
+        s = fmaf(v.x, x[i], s);
+        s = fmaf(v.y, x[i + 1], s);
+        s = fmaf(v.z, x[i + 2], s);
+        s = fmaf(v.w, x[i + 3], s);
+    }
+    for (; i < n; i++) s = fmaf(w[i], x[i], s);
     return s;
 }
 
@@ -54,17 +63,32 @@ void cuda_embed(Backend *b, Mat h, const Weight *g, const Weight *e, const Input
     launch(b, "embed", embed, dim3(blocks(size_t(in->ntok) * size_t(a.D), THREADS)), THREADS, a, in->ntok);
 }
 
-/* Column (d, p): row d of dW of the gate, then of the value. */
+/* What the points of a token are multiplied with: dh through the gate, then through the value. */
+struct Factors { float gate, value; };
+static __device__ Factors factors_of(const Embed &a, int t, int d)
+{
+    const float *x = points_of(a.t, t, a.S);
+    float g = dot(a.g + size_t(d) * size_t(a.P), x, a.P), dh = get(a.h, size_t(t), d);
+    return {dh * dot(a.e + size_t(d) * size_t(a.P), x, a.P) * silu_slope(g), dh * silu(g)};
+}
+
+__global__ void embed_factors(Embed a, Factors *to, int ntok)
+{
+    Spot s = spot_of<1>(thread_of_all(), a.D);
+    if (s.r < size_t(ntok)) to[s.r * size_t(a.D) + size_t(s.c)] = factors_of(a, int(s.r), s.c);
+}
+
+/* Column (d, p): row d of dW of the gate, then of the value. made (N,D): NULL where a token has one point, and they are no work. */
 struct EmbedGrad {
     Embed a;
     float *dg, *de;
+    const Factors *made;
     __device__ float value(int t, int c) const
     {
         int d = c / (2 * a.P), p = c % (2 * a.P);
+        Factors f = made ? made[size_t(t) * size_t(a.D) + size_t(d)] : factors_of(a, t, d);
         const float *x = points_of(a.t, t, a.S);
-        float g = dot(a.g + size_t(d) * size_t(a.P), x, a.P), dh = get(a.h, size_t(t), d);
-        if (p >= a.P) return dh * silu(g) * x[p - a.P];
-        return dh * dot(a.e + size_t(d) * size_t(a.P), x, a.P) * silu_slope(g) * x[p];
+        return p < a.P ? f.gate * x[p] : f.value * x[p - a.P];
     }
     __device__ float *total(int c) const
     {
@@ -76,9 +100,12 @@ struct EmbedGrad {
 void cuda_embed_bwd(Backend *b, Mat dh, const Weight *g, const Weight *e, const Input *in)
 {
     const Tables *t = tables_of(b, in);
-    EmbedGrad f = {{ref(dh), g->w, e->w, g->out, g->in, in->S, *t}, g->dw, e->dw};
-    int columns = 2 * g->out * g->in;
     Carve k = scratch_of(b);
+    Embed a = {ref(dh), g->w, e->w, g->out, g->in, in->S, *t};
+    Factors *made = a.P > 1 ? k.take<Factors>(size_t(in->ntok) * size_t(a.D)) : nullptr;
+    EmbedGrad f = {a, g->dw, e->dw, made};
+    int columns = 2 * g->out * g->in;
+    if (made) launch(b, "embed_bwd", embed_factors, dim3(blocks(size_t(in->ntok) * size_t(a.D), THREADS)), THREADS, a, made, in->ntok);
     column_sums(b, "embed_bwd", f, columns, in, t->chunk, k.take<double>(size_t(columns) * size_t(in->nchunk)));
 }
 
@@ -180,6 +207,7 @@ void cuda_combine_bwd(Backend *b, Mat dx, Mat dy, Mat dys, const Route *r, const
 size_t elements_scratch(const Backend *b, const Dims *d)
 {
     Carve embed_k = {nullptr, 0}, norm_k = embed_k, rows_k = embed_k;
+    if (d->P > 1) embed_k.take<Factors>(size_t(d->tokens) * size_t(d->D));
     embed_k.take<double>(2 * size_t(d->D) * size_t(d->P) * size_t(d->chunks));
     norm_k.take<double>(size_t(d->D) * size_t(d->chunks));
     rows_k.take<float>(size_t(d->D) * size_t(d->tokens));
