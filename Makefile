@@ -143,7 +143,7 @@ $(BUILD)/tests/gpu/libcuda.so.1: $(BUILD)/tests/gpu/driver.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared $^ -ldl -o $@
 
 # Everything that a test run needs, so that it can be built in parallel before the tests run one after the other.
-build-tests: $(BUILD)/tests.exe $(EXAMPLES) $(BUILD)/foundationts $(BUILD)/libfoundationts.so $(BUILD)/bench/cpu.exe $(PLANS)
+build-tests: $(BUILD)/tests.exe $(EXAMPLES) $(BUILD)/foundationts $(BUILD)/libfoundationts.so $(BUILD)/bench/cpu.exe $(BUILD)/bench/data.exe $(BUILD)/bench/forecast.exe $(PLANS)
 $(EXAMPLES): %.exe: %.o $(BUILD)/libfoundationts.a
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 $(BUILD)/bench/data.exe $(BUILD)/bench/forecast.exe: %.exe: %.o $(LIBOBJ)

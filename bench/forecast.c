@@ -1,9 +1,10 @@
 /* forecast.c - how long one forecast takes: `make bench-forecast` builds it.
- *     forecast MODEL DEVICE CONTEXT HORIZON     one series in a process that stays: the median of 200 forecasts after 20 others
+ *     forecast MODEL DEVICE fp32|bf16 CONTEXT HORIZON     one series in a process that stays: the median of 200 forecasts after 20 others
  * FTS_GRAPHS=no: without CUDA graphs. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "forecast/forecaster.h"
 #include "util/machine.h"
@@ -49,12 +50,13 @@ static int run(const Bench *b, Err *e)
 int main(int argc, char **argv)
 {
     Err e;
-    Bench b = {.context = argc == 5 ? atoll(argv[3]) : 0, .horizon = argc == 5 ? atoll(argv[4]) : 0};
-    if (b.context < 1 || b.horizon < 1 || b.context > MOST || b.horizon > MOST) return fprintf(stderr, "usage: forecast MODEL DEVICE CONTEXT HORIZON\n"), 2;
+    int half = argc == 6 && !strcmp(argv[3], "bf16");
+    Bench b = {.context = argc == 6 ? atoll(argv[4]) : 0, .horizon = argc == 6 ? atoll(argv[5]) : 0};
+    if ((argc == 6 && !half && strcmp(argv[3], "fp32")) || b.context < 1 || b.horizon < 1 || b.context > MOST || b.horizon > MOST) return fprintf(stderr, "usage: forecast MODEL DEVICE fp32|bf16 CONTEXT HORIZON\n"), 2;
     b.x = malloc((size_t)(b.context + b.horizon) * sizeof *b.x);
     if (!b.x) return fprintf(stderr, "forecast: no memory\n"), 1;
     b.out = b.x + b.context;
-    if (forecaster_open(&b.f, argv[1], argv[2], 0, &e) || run(&b, &e)) return fail(&e);
+    if (forecaster_open(&b.f, argv[1], argv[2], half ? BF16 : F32, 0, &e) || run(&b, &e)) return fail(&e);
     forecaster_close(b.f);
     free(b.x);
     return 0;

@@ -33,8 +33,8 @@ TEST(gpu_check_has_ten_minutes)
     static const char *const want[] = {
         CHECKS, "ok      memcheck ", "ok      racecheck ", "ok      synccheck ", "ok      initcheck ", "ok      probe ", "# PyTorch 2.9.1", "", "size                 windows     tokens/s",
         "base_512                 128         1000         1000   0.400       65.5           9000         77        ", "base_4096                 16 ",
-        "base_512 wgmma           128 ", "base_4096 wgmma ", "forecast of base, batch 1, context 512, horizon 96, FTS_GRAPHS=yes: 0.900 ms, the median of 200",
-        "forecast of base, batch 1, context 512, horizon 96, FTS_GRAPHS=no: ", "large_4096                16 ", "large_4096 wgmma ", "patch_512               1024 ",
+        "base_512 wgmma           128 ", "base_4096 wgmma ", "forecast of base, bf16, batch 1, context 512, horizon 96, FTS_GRAPHS=yes: 0.900 ms, the median of 200",
+        "forecast of base, bf16, batch 1, context 512, horizon 96, FTS_GRAPHS=no: ", "forecast of base, fp32, batch 1, context 512, horizon 96, FTS_GRAPHS=yes: ", "large_4096                16 ", "large_4096 wgmma ", "patch_512               1024 ",
         "patch_4096               256 ", "large_512                128 ", "ultra_4096                 8 ", "ultra_512                 64 ", "base_4096 cuDNN ", "large_4096 cuDNN ",
         "base_4096 untuned ", "base_4096 PyTorch         16          400          400                  3                              2.50", "large_4096 PyTorch        16 ",
         "base_512 PyTorch   skipped: 67 s left", "base_512 cuDNN           128 ", "patch_4096 PyTorch skipped: 54 s left",
