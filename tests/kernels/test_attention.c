@@ -523,3 +523,35 @@ TEST(cuda_attention_of_halves)
     }
     if (set) setenv("FTS_TEST_EMULATOR", before, 1); else unsetenv("FTS_TEST_EMULATOR");
 }
+
+/* A device that was told the sizes keeps a table of angles, of the first theta that it met: other ones, and longer segments, have their own. */
+TEST(cuda_angles_are_those_of_who_asks)
+{
+    static const int shape[] = {40, 7, 0, -1}, hs[] = {2, 2, 8};
+    static const float theta[] = {10000, 500, 10000, 500};
+    static const int longest[] = {47, 20, 60, 20};
+    if (!test_device_is_there()) return;
+    for (int i = 0; i < 4; i++) {
+        Att k;
+        Err e;
+        open_case(&k, shape, hs, i % 2 ? BF16 : F32, 0, some);
+        size_t bytes = (size_t)(k.o.rows * k.o.cols) * dtype_size(k.o.type);
+        unsigned char *want = rig_mem(&k.r, bytes);
+        Backend *table = tier_open("cuda", k.r.type, 1, &k.r.dims), *none = tier_open("cuda", k.r.type, 1, &k.r.dims);
+        Dims d = k.r.dims;
+        for (int round = 0; round < 4; round++) {
+            d.longest = longest[(i + round) % 4];
+            OK(table->device->reserve(table, &d, &e));
+            k.a.theta = theta[(i + round) % 4];
+            run_attention(&k, none, &k.r.c.in, 0);
+            OK(backend_sync(none, &e));
+            memcpy(want, k.o.p, bytes);
+            memset(k.o.p, 0, bytes);
+            run_attention(&k, table, &k.r.c.in, 0);
+            OK(backend_sync(table, &e));
+            CHECK(!memcmp(want, k.o.p, bytes));
+        }
+        CHECK(tier_close(table) && tier_close(none) && rig_intact(&k.r));
+        rig_close(&k.r);
+    }
+}

@@ -9,8 +9,8 @@ namespace fts_cuda {
 struct Shape { int H, Hk, d, ntok, longest; float theta; };
 inline Shape shape_of(const Attn *a, const Input *in) { return {a->H, a->Hk, a->d, in->ntok, in->longest, a->theta}; }
 
-/* rope (longest, d): of a position the cos of its d/2 angles, then their sin. As on the CPU, frequency and angle are fp32. */
-void fill_rope(Backend *b, const char *what, float *rope, const Shape &s);
+/* (longest, d): of a position the cos of its d/2 angles, then their sin. As on the CPU, frequency and angle are fp32. The table that stays, or `room` filled. */
+const float *angles_of(Backend *b, const char *what, float *room, const Shape &s);
 
 /* Where keys and values of a segment lie: behind each other from its first token on, or in a slot of the cache. */
 template <class O> struct Keys {

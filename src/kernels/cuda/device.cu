@@ -92,6 +92,7 @@ static int open(Backend *b, int number, Err *e)
 }
 
 static void copies_free(Backend *b);
+static void angles_free(Backend *b);
 
 static void stage_free(Cuda *c, Stage *s)
 {
@@ -110,6 +111,7 @@ static void close(Backend *b)
     (void)cudaStreamSynchronize(c->stream);
     graphs_drop(c);
     copies_free(b);
+    angles_free(b);
     for (Stage &s : c->input) stage_free(c, &s);
     for (Stage &s : c->small) stage_free(c, &s);
     for (Stage &s : c->post) stage_free(c, &s);
@@ -361,6 +363,27 @@ static size_t scratch_bytes(const Backend *b, const Dims *d)
 
 enum { MOST_HEAD = 128 };
 
+static void angles_free(Backend *b)
+{
+    Angles *a = &cuda_of(b)->angles;
+    release(b, a->table, size_t(a->longest) * size_t(a->d) * sizeof *a->table);
+    *a = Angles{};
+}
+
+/* Room for the longest segment so far, of heads as the first ones were. */
+static int angles_ready(Backend *b, const Dims *d, Err *e)
+{
+    Angles *a = &cuda_of(b)->angles;
+    void *p;
+    if (a->table && (a->d != d->d || a->longest >= d->longest)) return 0;
+    angles_free(b);
+    if (alloc(b, size_t(d->longest) * size_t(d->d) * sizeof *a->table, &p, "angles of positions", e)) return -1;
+    a->table = static_cast<float *>(p);
+    a->longest = d->longest;
+    a->d = d->d;
+    return 0;
+}
+
 static int reserve(Backend *b, const Dims *d, Err *e)
 {
     if (d->d > MOST_HEAD) return err_set(e, FTS_USAGE, "--device cuda: heads of %d numbers are too wide, at most %d: use more heads", d->d, int(MOST_HEAD));
@@ -368,6 +391,7 @@ static int reserve(Backend *b, const Dims *d, Err *e)
     if (attention_shared(b, d) > about->sharedMemPerBlockOptin)
         return err_set(e, FTS_DEVICE, "--device cuda: attention in %s with heads of %d numbers takes %zu bytes of shared memory, a block of %s may have %zu: use %s", b->dtype == F32 ? "fp32" : "bf16",
                        d->d, attention_shared(b, d), about->name, about->sharedMemPerBlockOptin, b->dtype == F32 ? "bf16, or more heads" : "more heads");
+    if (angles_ready(b, d, e)) return -1;
     for (Stage &s : cuda_of(b)->input)
         if (stage_ready(b, &s, table_bytes(d))) return err_set(e, FTS_NOMEM, "inputs: %zu bytes are needed on the device", table_bytes(d));
     return 0;

@@ -41,6 +41,9 @@ struct Sent { const void *host; size_t bytes; };                 /* from where o
 struct Graph { Key key; cudaGraphExec_t run; int seen, refused, nsent; int64_t used; Sent sent[SMALL]; };      /* run NULL: not recorded yet, or refused */
 struct Graphs { Graph all[GRAPHS], *recorded; int wanted, failed; int64_t passes, replays; };                 /* recorded: which one is at this moment, or NULL */
 
+/* cos and sin of positions below `longest` (longest, d), for the first kind of attention that came; others make their own each time. */
+struct Angles { float *table; int longest, d, made; float theta; };
+
 struct Cuda {
     int number;
     cudaStream_t stream;
@@ -49,6 +52,7 @@ struct Cuda {
     Stage input[INPUTS], small[SMALL], post[SMALL];      /* post: small things on their way to anywhere */
     int next_input, next_small, next_post;
     Graphs graphs;
+    Angles angles;
     Copies copies;
     int64_t used;                                /* bytes of device memory that are allocated here */
     cudaEvent_t mark[MARKS];                     /* made when first used */

@@ -6,6 +6,8 @@
 #include "kernels/cuda/attention.cuh"
 #include "kernels/cuda/tile.cuh"
 
+#include <string.h>
+
 namespace fts_cuda {
 
 constexpr int THREADS = 256;
@@ -20,9 +22,26 @@ __global__ void make_rope(float *rope, Shape s)
     rope[pos * s.d + half + c] = float(sin(double(angle)));
 }
 
-void fill_rope(Backend *b, const char *what, float *rope, const Shape &s)
+static void fill_rope(Backend *b, const char *what, float *rope, Shape s, int longest)
 {
-    launch(b, what, make_rope, dim3(blocks(size_t(s.longest) * size_t(s.d / 2), THREADS)), THREADS, rope, s);
+    s.longest = longest;
+    launch(b, what, make_rope, dim3(blocks(size_t(longest) * size_t(s.d / 2), THREADS)), THREADS, rope, s);
+}
+
+/* The table is made once and never again, so graphs may read it; while one is recorded it is not made. */
+const float *angles_of(Backend *b, const char *what, float *room, const Shape &s)
+{
+    Cuda *c = cuda_of(b);
+    Angles *a = &c->angles;
+    int fits = a->table && a->d == s.d && s.longest <= a->longest;
+    if (fits && !a->made && !c->graphs.recorded) {
+        fill_rope(b, what, a->table, s, a->longest);
+        a->theta = s.theta;
+        a->made = 1;
+    }
+    if (fits && a->made && memcmp(&a->theta, &s.theta, sizeof s.theta) == 0) return a->table;
+    fill_rope(b, what, room, s, s.longest);
+    return room;
 }
 
 /* What is rotated: queries into (N,H,d) and keys into (N,Hk,d), or with values into the cache. */
@@ -282,13 +301,13 @@ template <int W> __global__ void turn_back(TurnBack a)
     set_run<W>(a.dqkv, at.r, h * d + half + j, y);
 }
 
-template <class O> struct Work { float *rope; O *q, *k; float *delta, *dq, *dk; };
+template <class O> struct Work { float *rope_room; const float *rope; O *q, *k; float *delta, *dq, *dk; };
 
 template <class O> static Work<O> carve(Carve *m, const Shape &s, int backward)
 {
     size_t n = size_t(s.ntok), d = size_t(s.d), H = size_t(s.H), Hk = size_t(s.Hk);
     Work<O> w = {};
-    w.rope = m->take<float>(size_t(s.longest) * d);
+    w.rope_room = m->take<float>(size_t(s.longest) * d);
     w.q = m->take<O>(n * H * d);
     w.k = m->take<O>(n * Hk * d);
     if (!backward) return w;
@@ -316,11 +335,11 @@ size_t attention_shared(const Backend *b, const Dims *d)
     return halves ? halves : room_of_width<bfloat>(d->d, !d->forecast);
 }
 
-template <class O> static void rotate(Backend *b, const char *what, const Work<O> &w, Mat qkv, const Shape &s, const Tables *t, O *ck, O *cv, const KvCache *kv)
+template <class O> static void rotate(Backend *b, const char *what, Work<O> &w, Mat qkv, const Shape &s, const Tables *t, O *ck, O *cv, const KvCache *kv)
 {
     size_t head = kv ? 2 * size_t(kv->cap) * size_t(kv->d) : 0;
+    w.rope = angles_of(b, what, w.rope_room, s);
     Turn<O> a = {ref(qkv), w.rope, w.q, kv ? nullptr : w.k, ck, cv, head, kv ? head * size_t(kv->Hk) : 0, s, *t};
-    fill_rope(b, what, w.rope, s);
     int wide = s.d % 16 == 0 && is_wide(a.qkv) && (!kv || is_wide(kv->p, size_t(s.d)));
     launch_runs(b, what, wide, turn<O, 8>, turn<O, 1>, size_t(s.ntok), (s.H + s.Hk) * (s.d / 2), a);
     if (kv) launch_runs(b, what, wide, cache_values<O, 8>, cache_values<O, 1>, size_t(s.ntok), s.Hk * s.d, a);

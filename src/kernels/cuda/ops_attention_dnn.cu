@@ -74,12 +74,12 @@ static int stepped(int n)
 static int segments(int nseg) { return stepped(nseg); }
 static int length(int longest) { return TILE * stepped((longest + TILE - 1) / TILE); }
 
-struct LibraryWork { const Tables *tables; float *rope; bfloat *qkv; int64_t *at; int *length; float *delta; char *room; };
+struct LibraryWork { const Tables *tables; float *rope_room; const float *rope; bfloat *qkv; int64_t *at; int *length; float *delta; char *room; };
 
 static LibraryWork carve(Carve *m, const Shape &s, int segs, size_t room)
 {
     LibraryWork w = {};
-    w.rope = m->take<float>(size_t(s.longest) * size_t(s.d));
+    w.rope_room = m->take<float>(size_t(s.longest) * size_t(s.d));
     w.qkv = m->take<bfloat>(size_t(s.ntok) * size_t(3 * s.H * s.d));
     w.at = m->take<int64_t>(ROWS * (size_t(segs) + 1));
     w.length = m->take<int>(size_t(segs));
@@ -133,7 +133,7 @@ static int prepare(Backend *b, const char *what, DnnAttention *a, LibraryWork *w
     for (auto &x : all) a->part[x.part] = DnnPart{x.from, w->at + size_t(x.row) * size_t(segs + 1), p.row[x.row]};
     int64_t room = dnn_room(cuda_of(b)->dnn, a);
     if (room < 0 || size_t(room) > a->room_size) return 0;
-    fill_rope(b, what, w->rope, s);
+    w->rope = angles_of(b, what, w->rope_room, s);
     launch(b, what, turn_all, dim3(blocks(size_t(s.ntok) * 3 * column, THREADS)), THREADS, TurnAll{ref(qkv), w->rope, w->qkv, s, *t});
     launch(b, what, make_places, dim3(blocks(size_t(segs) + 1, THREADS)), THREADS, p);
     return 1;

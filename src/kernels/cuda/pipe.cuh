@@ -27,18 +27,25 @@ __device__ inline uint64_t operand_at(const void *p, int step, int slab)
     return uint64_t(shared_address(p) >> 4 & 0x3fff) | uint64_t(slab >> 4) << 16 | uint64_t(step >> 4) << 32 | uint64_t(1) << 62;
 }
 
+/* A thread copies a piece of every 32nd line. */
+constexpr int LINES = PIPE_M / (PIPE_THREADS / 8);
+__device__ inline int line_of(int n) { return int(threadIdx.x) / 8 + n * (PIPE_THREADS / 8); }
+
 /* Where in the work a block is: at a slice of a piece of a tile. s.from is the slice's first k. */
 template <class Job> struct Walk {
     Place at;
     Span s;
     int tile, piece, more;
+    const bfloat *row[LINES];            /* along k: where this thread's lines of the first operand begin, or NULL: looked up once a tile */
     __device__ void seek(const Job &job)
     {
-        for (more = 1; job.find(tile, at); tile += int(gridDim.x), piece = 0)
+        for (more = 1; job.find(tile, at); tile += int(gridDim.x), piece = 0) {
+            for (int n = 0; n < LINES && Job::A_ALONG_K; n++) row[n] = line_of(n) < at.rows ? job.a(at, line_of(n), 0) : nullptr;
             for (; piece < job.pieces; piece++) {
                 s = job.span(at, piece);
                 if (s.from < s.to) return;
             }
+        }
         more = 0;
     }
     __device__ void next(const Job &job)
@@ -50,14 +57,14 @@ template <class Job> struct Walk {
     }
 };
 
-/* An operand of a slice: WIDTH rows along k, or 64 lines across. line(i): its numbers, or NULL; of 64 along k or WIDTH across `numbers` are there. */
+/* An operand of a slice: WIDTH rows along k, or 64 lines across. line(n): of line_of(n) its numbers, or NULL; of 64 along k or WIDTH across `numbers` are there. */
 template <int ALONG_K, int WIDTH, class F> __device__ inline void copy_operand(char *to, int numbers, const void *any, F line)
 {
     const int c = int(threadIdx.x) % 8, lines = ALONG_K ? WIDTH : PIPE_K, slabs = ALONG_K ? 1 : WIDTH / 64;
 #pragma unroll
     for (int n = 0; n < lines / (PIPE_THREADS / 8); n++) {
-        const int i = int(threadIdx.x) / 8 + n * (PIPE_THREADS / 8);
-        const bfloat *from = line(i);
+        const int i = line_of(n);
+        const bfloat *from = line(n);
 #pragma unroll
         for (int s = 0; s < slabs; s++) {
             int at = 64 * s + 8 * c, there = from && at < numbers;
@@ -70,9 +77,9 @@ template <class Job> __device__ inline void copy_slice(const Job &job, const Wal
 {
     int left = w.s.to - w.s.from, k = w.s.from;
     copy_operand<Job::A_ALONG_K, PIPE_M>(to, Job::A_ALONG_K ? left : w.at.rows, job.any(),
-        [&](int i) { return i < (Job::A_ALONG_K ? w.at.rows : left) ? job.a(w.at, i, k) : nullptr; });
+        [&](int n) { return Job::A_ALONG_K ? (w.row[n] ? w.row[n] + k : nullptr) : line_of(n) < left ? job.a(w.at, line_of(n), k) : nullptr; });
     copy_operand<Job::B_ALONG_K, PIPE_N>(to + SLICE_A, Job::B_ALONG_K ? left : w.at.cols, job.any(),
-        [&](int i) { return Job::B_ALONG_K || i < left ? job.b(w.at, i, k) : nullptr; });
+        [&](int n) { return Job::B_ALONG_K || line_of(n) < left ? job.b(w.at, line_of(n), k) : nullptr; });
 }
 
 /* Rows 64 g of the slice at p times its columns, by group g of the block. */
