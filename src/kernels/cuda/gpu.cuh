@@ -75,17 +75,7 @@ int  end(Backend *b);
 const void *graph_sends(Backend *b, const void *host, size_t bytes);             /* send() while a pass is recorded */
 void graphs_drop(Cuda *c);                                          /* none is good any more: memory went */
 
-template <class... P, class... A> void launch(Backend *b, const char *what, void (*kernel)(P...), dim3 grid, int threads, A... args)
-{
-    if (!grid.x || !grid.y || !grid.z || cuda_of(b)->error != cudaSuccess) return;
-    cudaLaunchConfig_t c = {};
-    c.gridDim = grid;
-    c.blockDim = dim3(unsigned(threads));
-    c.stream = cuda_of(b)->stream;
-    note(b, cudaLaunchKernelEx(&c, kernel, P(args)...), what);
-}
-
-/* The same with shared memory of a size that is known now. */
+/* With shared memory of a size that is known now. After an error nothing runs: what an op would read may not be there. */
 template <class... P, class... A> void launch_with(Backend *b, const char *what, size_t shared, void (*kernel)(P...), dim3 grid, int threads, A... args)
 {
     if (!grid.x || !grid.y || !grid.z || cuda_of(b)->error != cudaSuccess) return;
@@ -96,6 +86,10 @@ template <class... P, class... A> void launch_with(Backend *b, const char *what,
     c.stream = cuda_of(b)->stream;
     if (shared > 48 << 10) note(b, cudaFuncSetAttribute(reinterpret_cast<const void *>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared)), what);
     note(b, cudaLaunchKernelEx(&c, kernel, P(args)...), what);
+}
+template <class... P, class... A> void launch(Backend *b, const char *what, void (*kernel)(P...), dim3 grid, int threads, A... args)
+{
+    launch_with(b, what, 0, kernel, grid, threads, args...);
 }
 
 inline unsigned blocks(size_t n, size_t size) { return unsigned((n + size - 1) / size); }

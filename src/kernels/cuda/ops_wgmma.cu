@@ -89,6 +89,7 @@ struct PipedGrad {
     __host__ __device__ int all() const { return dw2 ? 2 * out : out; }
     __host__ __device__ int down() const { return (all() + PIPE_M - 1) / PIPE_M; }
     __host__ __device__ int across() const { return (in + PIPE_N - 1) / PIPE_N; }
+    __host__ __device__ int tiles() const { return groups * down() * across(); }
     __device__ const void *any() const { return x.p; }
     __device__ bool find(int tile, Place &at) const
     {
@@ -118,6 +119,32 @@ struct PipedGrad {
         set_eight(to, size_t(o), at.col + n, old);
         return 0;
     }
+    __device__ void row(const Place &, int, float) const {}
+};
+
+/* Both gradients of an MLP in one go, or each alone would leave many blocks without a tile. Groups of the second are numbered behind those of the first. */
+struct PipedGrads {
+    enum { PRODUCTS = 1, A_ALONG_K = 0, B_ALONG_K = 0 };
+    PipedGrad first, second;
+    int pieces;
+    __device__ const void *any() const { return first.any(); }
+    __device__ bool find(int tile, Place &at) const
+    {
+        if (tile < first.tiles()) return first.find(tile, at);
+        bool there = second.find(tile - first.tiles(), at);
+        at.group += first.groups;
+        return there;
+    }
+    template <class F> __device__ auto with(Place at, F f) const
+    {
+        if (at.group < first.groups) return f(first, at);
+        at.group -= first.groups;
+        return f(second, at);
+    }
+    __device__ Span span(const Place &at, int piece) const { return with(at, [&](const PipedGrad &g, const Place &own) { return g.span(own, piece); }); }
+    __device__ const bfloat *a(const Place &at, int i, int k) const { return with(at, [&](const PipedGrad &g, const Place &own) { return g.a(own, i, k); }); }
+    __device__ const bfloat *b(const Place &at, int i, int k) const { return with(at, [&](const PipedGrad &g, const Place &own) { return g.b(own, i, k); }); }
+    __device__ float run(const Place &at, int m, int n, float (&v)[1][8]) const { return with(at, [&](const PipedGrad &g, const Place &own) { return g.run(own, m, n, v); }); }
     __device__ void row(const Place &, int, float) const {}
 };
 
@@ -228,7 +255,6 @@ static Grouping groups_of(const Ffn *w, const Rows *r, const Input *in) { return
 
 static void forward(Backend *b, const char *what, const PipedForward &j) { run_pipe(b, what, row_tiles(j.rows, j.out, PIPE_N), j); }
 static void back(Backend *b, const char *what, const PipedBack &j) { run_pipe(b, what, row_tiles(j.rows, j.in, PIPE_N), j); }
-static void grad(Backend *b, const char *what, const PipedGrad &j) { run_pipe(b, what, size_t(j.groups) * size_t(j.down()) * size_t(j.across()), j); }
 
 int piped_linear(Backend *b, Carve k, Mat y, Mat x, const Weight *w, const float *bias, Acc acc)
 {
@@ -250,7 +276,8 @@ int piped_linear_dw(Backend *b, Carve k, const Weight *w, Mat dy, Mat x, const I
 {
     if (!is_piped(b, w) || !is_wide(w->dw, size_t(w->in))) return 0;
     if (!wide(dy = operand(b, &k, dy, 1)) || !wide(x = operand(b, &k, x, 1))) return 0;
-    grad(b, "linear_dw", {lines(dy), lines(x), w->dw, nullptr, w->out, w->in, 1, in->nchunk, tables_of(b, in)->chunk, nullptr, nullptr});
+    PipedGrad j = {lines(dy), lines(x), w->dw, nullptr, w->out, w->in, 1, in->nchunk, tables_of(b, in)->chunk, nullptr, nullptr};
+    run_pipe(b, "linear_dw", size_t(j.tiles()), j);
     return 1;
 }
 
@@ -307,8 +334,9 @@ int piped_ffn_bwd(Backend *b, Mat dx, Mat dout, Mat keep, Mat x, const Ffn *w, c
     run_pipe(b, "ffn_bwd", row_tiles(rows, F, PIPE_N), j);
     if (r->scale) scale_grads_of(b, r, s.part, int(blocks(size_t(F), PIPE_N)));
     back(b, "ffn_bwd", {lines(s.pair), ref(dx), c.gate, c.up, F, D, 1, rows});
-    grad(b, "ffn_bwd", {lines(s.pair), lines(x, r->token), w->gate.dw, w->up.dw, F, D, w->gate.groups, in->nchunk, chunk, r->start, r->count});
-    grad(b, "ffn_bwd", {lines(s.g), lines(s.hidden), w->down.dw, nullptr, D, F, w->gate.groups, in->nchunk, chunk, r->start, r->count});
+    PipedGrads grads = {{lines(s.pair), lines(x, r->token), w->gate.dw, w->up.dw, F, D, w->gate.groups, in->nchunk, chunk, r->start, r->count},
+                        {lines(s.g), lines(s.hidden), w->down.dw, nullptr, D, F, w->gate.groups, in->nchunk, chunk, r->start, r->count}, in->nchunk};
+    run_pipe(b, "ffn_bwd", size_t(grads.first.tiles()) + size_t(grads.second.tiles()), grads);
     return 1;
 }
 
