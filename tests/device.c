@@ -37,8 +37,12 @@ int test_wgmma_count(void) { return emu_products && !test_device_is_real() ? emu
 /* The library would take what is to be tested. */
 void test_wgmma_ask(int on)
 {
-    if (on) { setenv("FTS_WGMMA", "yes", 1); setenv("FTS_CUBLAS", "no", 1); }
-    else { unsetenv("FTS_WGMMA"); unsetenv("FTS_CUBLAS"); }
+    static TestEnv before[2];
+    if (on) {
+        before[0] = test_env("FTS_WGMMA", "yes");
+        before[1] = test_env("FTS_CUBLAS", "no");
+    } else
+        for (int i = 0; i < 2; i++) test_env_back(&before[i]);
 }
 
 int test_device_is_there(void)

@@ -90,6 +90,24 @@ const char *test_folder(void)
     return f;
 }
 
+static void put(const char *name, const char *value)
+{
+    if (value) setenv(name, value, 1);
+    else unsetenv(name);
+}
+
+TestEnv test_env(const char *name, const char *value)
+{
+    const char *set = getenv(name);
+    TestEnv e = {.name = name, .there = set != NULL};
+    if (set && strlen(set) >= sizeof e.before) abort();
+    if (set) strcpy(e.before, set);
+    put(name, value);
+    return e;
+}
+
+void test_env_back(const TestEnv *e) { put(e->name, e->there ? e->before : NULL); }
+
 /* Called instead of the real ones because of -Wl,--wrap. */
 static long alloc_left, alloc_seen, write_left, write_seen;
 void *__real_malloc(size_t), *__real_calloc(size_t, size_t), *__real_realloc(void *, size_t);

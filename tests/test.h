@@ -14,6 +14,11 @@ void test_close(const char *file, int line, const char *what, const float *got, 
 /* A fresh empty folder, removed at exit; the text lives as long as the process. */
 const char *test_folder(void);
 
+/* A variable of the environment for a while; NULL: not there. */
+typedef struct TestEnv { const char *name; int there; char before[64]; } TestEnv;
+TestEnv test_env(const char *name, const char *value);
+void test_env_back(const TestEnv *e);
+
 /* Failure on purpose: the n-th allocation from now (1: the next) and all after it fail; 0 switches off. Returns how many were made since the last call. */
 long test_alloc_fail(long n);
 /* The n-th write() or fsync() from now and all after it fail with ENOSPC; 0 switches off. */

@@ -131,7 +131,7 @@ static inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int)
     return cudaSuccess;
 }
 static inline cudaError_t cudaMemGetInfo(size_t *free, size_t *total) { *free = *total = (size_t)1 << 30; return cudaSuccess; }
-static inline cudaError_t cudaMalloc(void **p, size_t n) 
+static inline cudaError_t cudaMalloc(void **p, size_t n)
 {
     *p = nullptr;
     if (emu_spoil()) return cudaErrorStreamCaptureUnsupported;
@@ -161,7 +161,7 @@ static inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned) {
 static inline cudaError_t cudaStreamDestroy(cudaStream_t s) { free(s); return cudaSuccess; }
 static inline cudaError_t cudaStreamSynchronize(cudaStream_t s) { return s->captured ? emu_forbidden() : cudaSuccess; }
 static inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned) { *e = static_cast<cudaEvent_t>(calloc(1, sizeof **e)); return *e ? cudaSuccess : cudaErrorMemoryAllocation; }
-static inline cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) 
+static inline cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s)
 {
     e->captured = s->captured != nullptr;
     clock_gettime(CLOCK_MONOTONIC, &e->at);

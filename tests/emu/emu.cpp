@@ -162,7 +162,7 @@ static void run_block()
 void run(dim3 grid, dim3 block, Body *body, void *job)
 {
     nfibers = int(block.x * block.y * block.z);
-    if (nfibers % 32 || nfibers > MOST) stuck("launch: blocks are of whole warps");
+    if (nfibers % 32 || nfibers > MOST || grid.y > 65535 || grid.z > 65535) stuck("launch: blocks are of whole warps, grids of at most 65,535 in y and z");
     for (int i = 0; i < nfibers; i++)
         if (!fiber[i].stack) fiber[i].stack = static_cast<char *>(malloc(STACK));
     the_body = body;
@@ -191,6 +191,7 @@ extern "C" void emu_order(int d) { emu::descending = d; }
 
 #include "kernels/cuda/wgmma.cuh"
 extern "C" int emu_products() { return fts_cuda::emu_wgmma_count; }
+extern "C" int emu_matrices_read() { return fts_cuda::emu_ldmatrix_count; }
 
 /* Graphs. One thread calls, so that one stream is captured at most. */
 struct alignas(16) Node { Node *next; emu::Body *work; };    /* what it works on lies behind it */

@@ -6,6 +6,7 @@
 #define lt_close    emu_lt_close
 #define lt_product  emu_lt_product
 #define lt_text     emu_lt_text
+#define lt_rounds   emu_lt_rounds
 #define lt_wanted   emu_lt_wanted
 #define lt_fastest  emu_lt_fastest
 #define lt_tune_room emu_lt_tune_room

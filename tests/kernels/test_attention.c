@@ -507,6 +507,8 @@ TEST(op_attention_by_cudnn)
     unsetenv("FTS_CUDNN");
 }
 
+__attribute__((weak)) int emu_matrices_read(void);
+
 /* Halves in heads of 32 or 64 have kernels of their own on a device, wherever rows begin; more than two tiles of keys, and all of two. */
 TEST(cuda_attention_of_halves)
 {
@@ -516,12 +518,14 @@ TEST(cuda_attention_of_halves)
     if (!test_device_is_there()) return;
     if (set) snprintf(before, sizeof before, "%s", set);
     setenv("FTS_TEST_EMULATOR", "all", 1);
+    int before_all = emu_matrices_read ? emu_matrices_read() : 0;
     for (int i = 0; i < 4; i++) {
         one_forward(shape[i], hs[i], BF16, i % 2, some);
         one_bwd(shape[i], hs[i], BF16, 8 * (i % 2), some);
         one_bwd(shape[i], hs[(i + 1) % 4], BF16, 1, 4 * some);
     }
     if (set) setenv("FTS_TEST_EMULATOR", before, 1); else unsetenv("FTS_TEST_EMULATOR");
+    CHECK(!emu_matrices_read || test_device_is_real() || emu_matrices_read() > before_all);
 }
 
 /* A device that was told the sizes keeps a table of angles, of the first theta that it met: other ones, and longer segments, have their own. */

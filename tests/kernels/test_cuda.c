@@ -43,6 +43,40 @@ TEST(cuda_memory_is_zeroed_and_sent_both_ways)
     backend_close(b);
 }
 
+/* Threads that load a model send what is small at the same time. */
+enum { POSTS = 4096, POST = 16 };
+typedef struct Posting { Backend *b; float *to; } Posting;
+static void post_one(void *job, int i, int thread)
+{
+    const Posting *p = job;
+    float x[POST];
+    (void)thread;
+    for (int k = 0; k < POST; k++) x[k] = (float)(i * POST + k);
+    backend_upload(p->b, p->to + i * POST, x, sizeof x);
+}
+
+TEST(cuda_small_things_from_many_threads)
+{
+    Err e;
+    Par *par;
+    float *back;
+    Posting p = {.b = open_device(F32)};
+    if (!p.b) return;
+    OK(par_open(&par, 8, &e));
+    OK(backend_alloc(p.b, POSTS * POST * sizeof *back, (void **)&p.to, "a test", &e));
+    par_for(par, POSTS, post_one, &p);
+    back = malloc(POSTS * POST * sizeof *back);
+    CHECK(back);
+    backend_download(p.b, back, p.to, POSTS * POST * sizeof *back);
+    int wrong = 0;
+    for (int i = 0; i < POSTS * POST; i++) wrong += back[i] != (float)i;
+    CHECK(!wrong);
+    free(back);
+    backend_free(p.b, p.to, POSTS * POST * sizeof *back);
+    par_close(par);
+    backend_close(p.b);
+}
+
 /* Products by a library read copies of weights in bf16, made anew after an upload and after a step. */
 typedef struct Kept { Backend *b; float *p; Flat f; bf16 *x, *y; } Kept;
 enum { IN = 16, OUT = 5, BEFORE = 32, WEIGHTS = BEFORE + IN * OUT };

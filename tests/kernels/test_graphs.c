@@ -18,7 +18,10 @@ static int bench_open(Bench *k)
     *k = (Bench){0};
     const char *set = getenv("FTS_GRAPHS");
     if (set && !strcmp(set, "no")) { test_skip("FTS_GRAPHS=no is set"); return 0; }
-    if (test_device_open(&k->b, F32, 0, &e)) { test_skip(e.message); return 0; }
+    TestEnv trials = test_env("FTS_CUBLAS_TUNE", "no");
+    int bad = test_device_open(&k->b, F32, 0, &e);
+    test_env_back(&trials);
+    if (bad) { test_skip(e.message); return 0; }
     if (backend_alloc(k->b, sizeof one, (void **)&k->w, "a test", &e) || backend_alloc(k->b, MOST * WIDTH * sizeof *k->h, (void **)&k->h, "a test", &e)
         || backend_reserve(k->b, &d, &e)) {
         test_fail(__FILE__, __LINE__, "%s", e.message);
@@ -103,7 +106,7 @@ TEST(cuda_graph_follows_its_inputs)
     PASS(&k, one, 5, 5, PLAIN, 0);               /* more points, but at the same place */
     PASS(&k, one, 70, 6, PLAIN, 1);              /* what lies behind the points is elsewhere */
     PASS(&k, one, 0, 7, PLAIN, 0);
-    CHECK(backend_replays(k.b) == 3 || !called(0, 1));
+    CHECK(backend_replays(k.b) == 3 || called(0, 1));
     CHECK(bench_close(&k));
 }
 

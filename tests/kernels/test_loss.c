@@ -285,13 +285,17 @@ static void loss_slopes(void)
     rig_close(&k.r);
 }
 
+__attribute__((weak)) extern int emu_lt_made[];         /* tests/emu/cublasLt.c: products by each of its algorithms */
+
 TEST(cuda_heads_by_a_library)
 {
-    if (!test_device_is_there() || getenv("FTS_CUBLAS")) return;
-    setenv("FTS_CUBLAS", "yes", 1);
+    if (!test_device_is_there()) return;
+    TestEnv library = test_env("FTS_CUBLAS", "yes");
+    int before = emu_lt_made ? emu_lt_made[0] : 0;
     for (int s = 1; s < 5; s++)
         for (int type = F32; type <= BF16; type++) one_loss(shapes[s], s % NPATCH, horizons[s % NHORIZONS], width[s % NWIDTH], (Dtype)type, 8 * (s % 2), s % 3 > 0, 1);
-    unsetenv("FTS_CUBLAS");
+    test_env_back(&library);
+    CHECK(test_device_is_real() || emu_lt_made[0] > before);
 }
 
 TEST(op_heads_loss)

@@ -29,27 +29,12 @@ typedef struct Step { int n; Piece piece[PIECES]; int replayed; } Step;
 typedef struct Side { Backend *b; Model *m; Infer f; float out[SLOTS * OUTPUTS]; } Side;
 typedef struct Pair { Side side[2]; int step; } Pair;
 
-/* Of the environment while a device is opened. */
-static void put(const char *name, const char *value, char before[16])
+/* With trials of a library's algorithms a pass is recorded after them, two passes later. */
+static int side_open(Side *s, const ModelConfig *c, const char *graphs, const char *library, const char *trials, Dtype type, Err *e)
 {
-    const char *set = getenv(name);
-    snprintf(before, 16, "%s", set ? set : "");
-    setenv(name, value, 1);
-}
-static void put_back(const char *name, const char *before)
-{
-    if (*before) setenv(name, before, 1);
-    else unsetenv(name);
-}
-
-static int side_open(Side *s, const ModelConfig *c, const char *graphs, const char *library, Dtype type, Err *e)
-{
-    char before[2][16];
-    put("FTS_GRAPHS", graphs, before[0]);
-    put("FTS_CUBLAS", library, before[1]);
+    TestEnv before[] = {test_env("FTS_GRAPHS", graphs), test_env("FTS_CUBLAS", library), test_env("FTS_CUBLAS_TUNE", trials)};
     int bad = test_device_open(&s->b, type, 0, e);
-    put_back("FTS_GRAPHS", before[0]);
-    put_back("FTS_CUBLAS", before[1]);
+    for (int i = 0; i < 3; i++) test_env_back(&before[i]);
     if (bad || model_open(&s->m, c, s->b, 0, e)) return -1;
     model_init(s->m, 7);
     return infer_open(&s->f, s->m, TOKENS, SLOTS, CAP, e);
@@ -115,7 +100,7 @@ static int closed(Pair *p)
 }
 
 /* 1 if there is a device; the test is skipped otherwise. */
-static int opened(Pair *p, const ModelConfig *c, const char *library, Dtype type)
+static int opened_with(Pair *p, const ModelConfig *c, const char *library, const char *trials, Dtype type)
 {
     Err e;
     Backend *b;
@@ -125,10 +110,12 @@ static int opened(Pair *p, const ModelConfig *c, const char *library, Dtype type
         return 0;
     }
     backend_close(b);
-    if (!side_open(&p->side[0], c, "no", library, type, &e) && !side_open(&p->side[1], c, "yes", library, type, &e)) return 1;
+    if (!side_open(&p->side[0], c, "no", library, trials, type, &e) && !side_open(&p->side[1], c, "yes", library, trials, type, &e)) return 1;
     test_fail(__FILE__, __LINE__, "%s", e.message);
     return 0;
 }
+
+static int opened(Pair *p, const ModelConfig *c, const char *library, Dtype type) { return opened_with(p, c, library, "no", type); }
 
 /* A pass has other points, lengths, slots and pasts than that which was recorded; or other counts, when it must not be taken for it. */
 static void forecasts(const ModelConfig *c, const char *library, Dtype type)
@@ -141,6 +128,15 @@ static void forecasts(const ModelConfig *c, const char *library, Dtype type)
         {1, {{0, 0, 8}}, 0}, {1, {{0, 0, 8}}, 0}, {1, {{1, 0, 8}}, 1}, {1, {{1, 8, 8}}, 1},
         {3, {{0, 8, 2}, {1, 16, 2}, {2, 8, 4}}, 0}, {2, {{0, 0, 5}, {1, 0, 3}}, 1},
         {3, {{2, 12, 6}, {0, 10, 1}, {1, 5, 1}}, 0}, {3, {{2, 12, 6}, {0, 10, 1}, {1, 5, 1}}, 1});
+    CHECK(closed(&p));
+}
+
+/* What is recorded has the algorithms that were chosen. */
+TEST(infer_again_after_trials)
+{
+    Pair p;
+    if (!opened_with(&p, &mixture, "yes", "yes", BF16)) return;
+    STEPS(&p, "trials", {1, {{0, 0, 8}}, 0}, {1, {{0, 0, 8}}, 0}, {1, {{1, 0, 8}}, 0}, {1, {{0, 0, 8}}, 0}, {1, {{2, 0, 8}}, 1}, {1, {{1, 0, 8}}, 1});
     CHECK(closed(&p));
 }
 

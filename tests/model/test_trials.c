@@ -20,11 +20,10 @@ static float *stepped(const Golden *g, const char *tune, size_t *n)
     Seg seg[64];
     int chunk[16];
     const double coef = g->aux_weight * g->c.E / ((double)config_routers(&g->c) * g->ntok);
-    setenv("FTS_CUBLAS", "yes", 1);
-    setenv("FTS_CUBLAS_TUNE", tune, 1);
+    TestEnv library = test_env("FTS_CUBLAS", "yes"), trials = test_env("FTS_CUBLAS_TUNE", tune);
     int bad = test_device_open(&b, BF16, 0, &e);
-    unsetenv("FTS_CUBLAS");
-    unsetenv("FTS_CUBLAS_TUNE");
+    test_env_back(&library);
+    test_env_back(&trials);
     if (bad || golden_model(&m, g, b, RECOMPUTE_NONE, &e)) return NULL;
     Input in = golden_input(g, 0, g->nchunk, seg, chunk);
     for (int i = 0; i < 4; i++) {

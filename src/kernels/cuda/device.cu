@@ -79,9 +79,11 @@ static int open(Backend *b, int number, Err *e)
     b->ops = cuda_ops;
     c->lt = nullptr;
     c->dnn = nullptr;
+    pthread_mutex_init(&c->posting, nullptr);
     c->graphs.wanted = graphs_wanted();
     if (start(c, number, e) || (lt_wanted() && !(c->lt = lt_open(c->stream, e)))) {
         if (c->stream) (void)cudaStreamDestroy(c->stream);
+        pthread_mutex_destroy(&c->posting);
         free(c);
         return -1;
     }
@@ -120,6 +122,7 @@ static void close(Backend *b)
     dnn_close(c->dnn);
     lt_close(c->lt);
     (void)cudaStreamDestroy(c->stream);
+    pthread_mutex_destroy(&c->posting);
     free(c);
 }
 
@@ -162,7 +165,6 @@ void weights_changed(Backend *b, const void *p)
     Copies *c = &cuda_of(b)->copies;
     if (p >= c->from && p < c->from + c->end) c->stale = 1;
 }
-
 
 static void upload(Backend *b, void *device, const void *host, size_t bytes);
 
@@ -228,7 +230,10 @@ static int stage_ready(Backend *b, Stage *s, size_t bytes)
     void *host, *device;
     cudaError_t error = cudaMallocHost(&host, bytes);
     if (error == cudaSuccess && (error = cudaMalloc(&device, bytes)) != cudaSuccess) (void)cudaFreeHost(host);
-    if (error == cudaSuccess) error = cudaEventCreateWithFlags(&s->sent, cudaEventDisableTiming);
+    if (error == cudaSuccess && (error = cudaEventCreateWithFlags(&s->sent, cudaEventDisableTiming)) != cudaSuccess) {
+        (void)cudaFreeHost(host);
+        (void)cudaFree(device);
+    }
     note(b, error, "memory for inputs");
     if (error != cudaSuccess) return -1;
     s->host = static_cast<char *>(host);
@@ -247,16 +252,26 @@ static void stage_send(Backend *b, Stage *s, size_t bytes)
 
 enum { POST_BYTES = 256 };
 
-/* What is small, such as sums at the beginning of a step, is copied to where the device can fetch it, so that nobody waits for the stream. */
-static void upload(Backend *b, void *device, const void *host, size_t bytes)
+/* By way of page-locked memory, so that nobody waits for the stream. Threads that load a model come at the same time. */
+static void upload_small(Backend *b, void *device, const void *host, size_t bytes)
 {
     Cuda *c = cuda_of(b);
+    (void)cudaSetDevice(c->number);
+    pthread_mutex_lock(&c->posting);
     Stage *s = &c->post[c->next_post++ % SMALL];
+    if (!stage_ready(b, s, POST_BYTES)) {
+        memcpy(s->host, host, bytes);
+        note(b, cudaMemcpyAsync(device, s->host, bytes, cudaMemcpyHostToDevice, c->stream), "sending to the device");
+        note(b, cudaEventRecord(s->sent, c->stream), "sending to the device");
+    }
+    pthread_mutex_unlock(&c->posting);
+}
+
+static void upload(Backend *b, void *device, const void *host, size_t bytes)
+{
     weights_changed(b, device);
-    if (!bytes || (bytes <= POST_BYTES && stage_ready(b, s, POST_BYTES))) return;
-    if (bytes <= POST_BYTES) host = memcpy(s->host, host, bytes);
-    note(b, cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, c->stream), "sending to the device");
-    if (bytes <= POST_BYTES) note(b, cudaEventRecord(s->sent, c->stream), "sending to the device");
+    if (bytes && bytes <= POST_BYTES) upload_small(b, device, host, bytes);
+    else if (bytes) note(b, cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, cuda_of(b)->stream), "sending to the device");
 }
 
 enum { SMALL_BYTES = 64 << 10 };
@@ -301,7 +316,9 @@ size_t table_bytes(const Dims *d)
     return k.at;
 }
 
-static size_t input_bytes(const Dims *d) { return INPUTS * table_bytes(d); }
+static size_t angles_bytes(const Dims *d) { return size_t(d->longest) * size_t(d->d) * sizeof(float); }
+
+static size_t input_bytes(const Dims *d) { return INPUTS * table_bytes(d) + angles_bytes(d); }
 
 static void fill_tables(const Parts *p, const Input *in)
 {
@@ -377,7 +394,7 @@ static int angles_ready(Backend *b, const Dims *d, Err *e)
     void *p;
     if (a->table && (a->d != d->d || a->longest >= d->longest)) return 0;
     angles_free(b);
-    if (alloc(b, size_t(d->longest) * size_t(d->d) * sizeof *a->table, &p, "angles of positions", e)) return -1;
+    if (alloc(b, angles_bytes(d), &p, "angles of positions", e)) return -1;
     a->table = static_cast<float *>(p);
     a->longest = d->longest;
     a->d = d->d;

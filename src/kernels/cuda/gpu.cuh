@@ -7,6 +7,7 @@
 
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
+#include <pthread.h>
 
 extern "C" {
 #include "kernels/backend.h"
@@ -51,6 +52,7 @@ struct Cuda {
     cudaError_t error; const char *where;        /* the first one, kept for backend_sync() */
     Stage input[INPUTS], small[SMALL], post[SMALL];      /* post: small things on their way to anywhere */
     int next_input, next_small, next_post;
+    pthread_mutex_t posting;                     /* whose turn it is with post */
     Graphs graphs;
     Angles angles;
     Copies copies;

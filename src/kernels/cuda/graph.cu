@@ -1,6 +1,6 @@
 /* graph.cu - passes that come again: what their ops enqueue is recorded as a graph of the device, and started as one launch from then on.
  *
- * The first time a pass runs as it is, so that libraries choose their algorithms and everything has its memory; the second time it is
+ * The first time a pass runs as it is, and again as often as a library takes to choose its algorithms, so that everything has its memory; then it is
  * recorded. Inputs and what ops send lie at the same addresses in every pass that has a key, and are sent before the launch. */
 #include "kernels/cuda/gpu.cuh"
 
@@ -104,8 +104,8 @@ int begin(Backend *b, const void *owner, Input *in, int n, int longest)
     if (!keyed || c->error != cudaSuccess) return 0;
     make_key(b, &k, owner, in, n);
     Graph *g = find(&c->graphs, &k);
-    if (!g->seen || g->refused || c->copies.stale) {
-        g->seen = 1;
+    if (g->seen < (c->lt ? lt_rounds(c->lt) : 1) || g->refused || c->copies.stale) {
+        g->seen++;
         return 0;
     }
     if (!g->run) record(b, g);

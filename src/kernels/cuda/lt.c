@@ -116,6 +116,7 @@ void lt_close(Lt *lt)
     free(lt);
 }
 
+int lt_rounds(const Lt *lt) { return lt->tune ? DUE : 1; }
 const char *lt_text(const Lt *lt) { return lt->text; }
 
 static cudaDataType type_of(Dtype t) { return t == F32 ? CUDA_R_32F : CUDA_R_16BF; }

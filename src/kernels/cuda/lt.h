@@ -22,6 +22,7 @@ Lt  *lt_open(void *stream, Err *e);      /* NULL: the library is not there, and 
 int  lt_wanted(void);                    /* FTS_CUBLAS=no: all products are our own */
 void lt_close(Lt *lt);                   /* NULL is fine */
 int  lt_product(Lt *lt, const LtProduct *p);     /* 0: done; -1: not this shape, make it yourself */
+int  lt_rounds(const Lt *lt);            /* how often a product is made before its algorithm is settled, as a rule */
 const char *lt_text(const Lt *lt);       /* "cuBLASLt 13.1.0" */
 enum { LT_WORKSPACE = 64 << 20 };
 

@@ -14,7 +14,7 @@ struct GateUp {
     int F, D, pieces;
     Grouping rows;
     int a_wide = x.wide(), b_wide = is_wide(gate, size_t(D)) && is_wide(up, size_t(D));
-    __device__ bool place(Place &at) const { return rows.find(int(blockIdx.y), at) && place_columns(at, int(blockIdx.x), F, COLUMNS); }
+    __device__ bool place(Place &at) const { return find_rows(rows, F, COLUMNS, int(blockIdx.x), at); }
     __device__ Span span(const Place &, int) const { return {0, D}; }
     __device__ float a(const Place &at, int m, int k) const { return x.at(at.row + m, k); }
     __device__ void a8(const Place &at, int m, int k, float (&v)[8]) const { x.at8(at.row + m, k, v); }
@@ -54,7 +54,7 @@ struct Hidden {
     int F, D, pieces;
     Grouping rows;
     int a_wide = dout.wide(), b_wide = is_wide(down, size_t(F));
-    __device__ bool place(Place &at) const { return rows.find(int(blockIdx.y), at) && place_columns(at, int(blockIdx.x), F); }
+    __device__ bool place(Place &at) const { return find_rows(rows, F, BN, int(blockIdx.x), at); }
     __device__ Span span(const Place &, int) const { return {0, D}; }
     __device__ float a(const Place &at, int m, int k) const { return dout.at(at.row + m, k); }
     __device__ void a8(const Place &at, int m, int k, float (&v)[8]) const { dout.at8(at.row + m, k, v); }
@@ -89,7 +89,7 @@ struct Hidden {
                     }
                 dot += __shfl_xor_sync(0xffffffffu, dot, 1);
                 dot += __shfl_xor_sync(0xffffffffu, dot, 2);
-                if (threadIdx.x % 4 == 0 && m < at.rows) part[size_t(at.row + m) * gridDim.x + blockIdx.x] = dot;
+                if (threadIdx.x % 4 == 0 && m < at.rows) part[size_t(at.row + m) * size_t((F + BN - 1) / BN) + size_t(at.col / BN)] = dot;
             }
     }
 };
@@ -114,7 +114,7 @@ static Grouping groups_of(const Ffn *w, const Rows *r, const Input *in) { return
 static void gate_up(Backend *b, const char *what, Mat keep, Mat hidden, Mat x, const Ffn *w, const Rows *r, const Input *in)
 {
     GateUp j = {side(x, r->token), ref(keep), ref(hidden), w->gate.w, w->up.w, w->gate.out, w->gate.in, 1, groups_of(w, r, in)};
-    run_product(b, what, rounds(b, &w->gate), dim3(blocks(size_t(j.F), GateUp::COLUMNS), j.rows.most_tiles()), j);
+    run_product(b, what, rounds(b, &w->gate), dim3(unsigned(row_tiles(j.rows, j.F, GateUp::COLUMNS))), j);
 }
 
 static Mat scratch_mat(Backend *b, Carve *k, int rows, int cols)
@@ -152,7 +152,7 @@ void cuda_ffn_bwd(Backend *b, Mat dx, Mat dout, Mat keep, Mat x, const Ffn *w, c
     const Tables *t = tables_of(b, in);
     if (!keep.p) gate_up(b, "ffn_bwd", s.pair, Mat{nullptr, 0, 0, 0, b->dtype}, x, w, r, in);
     Hidden j = {side(dout, r->token, r->scale), ref(keep.p ? keep : s.pair), ref(s.pair), ref(s.hidden), w->down.w, s.part, F, D, 1, rows};
-    run_product(b, "ffn_bwd", round, dim3(blocks(size_t(F), BN), rows.most_tiles()), j);
+    run_product(b, "ffn_bwd", round, dim3(unsigned(row_tiles(rows, F, BN))), j);
     if (r->scale) scale_grads_of(b, r, s.part, int(blocks(size_t(F), BN)));
     run_back(b, "ffn_bwd", round, Back{side(s.pair), ref(dx), w->gate.w, w->up.w, F, D, 1, rows});
     run_grad(b, "ffn_bwd", round, Grad{side(s.pair), side(x, r->token), w->gate.dw, w->up.dw, F, D, in->nchunk, t->chunk, r->start, r->count}, w->gate.groups);

@@ -14,17 +14,6 @@ struct Lines {
 };
 static Lines lines(Mat m, const int *token = nullptr) { return {static_cast<const bfloat *>(m.p), m.ld, token}; }
 
-/* A tile of rows in groups, columns going round fastest: those of the same rows run at the same time. */
-__device__ static inline bool find_rows(const Grouping &rows, int columns, int width, int tile, Place &at)
-{
-    int across = (columns + width - 1) / width;
-    if (!rows.find(tile / across, at)) return false;
-    at.col = tile % across * width;
-    at.cols = columns - at.col < width ? columns - at.col : width;
-    return true;
-}
-static size_t row_tiles(const Grouping &rows, int columns, int width) { return size_t(rows.most_tiles()) * blocks(size_t(columns), size_t(width)); }
-
 /* y = x W^T + bias, or += onto y */
 struct PipedForward {
     enum { PRODUCTS = 1, A_ALONG_K = 1, B_ALONG_K = 1 };

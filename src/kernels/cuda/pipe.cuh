@@ -32,7 +32,7 @@ constexpr int LINES = PIPE_M / (PIPE_THREADS / 8);
 __device__ inline int line_of(int n) { return int(threadIdx.x) / 8 + n * (PIPE_THREADS / 8); }
 
 /* Where in the work a block is: at a slice of a piece of a tile. s.from is the slice's first k. */
-template <class Job> struct Walk {
+template <class Job, int LOADS> struct Walk {
     Place at;
     Span s;
     int tile, piece, more;
@@ -40,7 +40,7 @@ template <class Job> struct Walk {
     __device__ void seek(const Job &job)
     {
         for (more = 1; job.find(tile, at); tile += int(gridDim.x), piece = 0) {
-            for (int n = 0; n < LINES && Job::A_ALONG_K; n++) row[n] = line_of(n) < at.rows ? job.a(at, line_of(n), 0) : nullptr;
+            for (int n = 0; n < LINES && LOADS && Job::A_ALONG_K; n++) row[n] = line_of(n) < at.rows ? job.a(at, line_of(n), 0) : nullptr;
             for (; piece < job.pieces; piece++) {
                 s = job.span(at, piece);
                 if (s.from < s.to) return;
@@ -73,7 +73,7 @@ template <int ALONG_K, int WIDTH, class F> __device__ inline void copy_operand(c
     }
 }
 
-template <class Job> __device__ inline void copy_slice(const Job &job, const Walk<Job> &w, char *to)
+template <class Job> __device__ inline void copy_slice(const Job &job, const Walk<Job, 1> &w, char *to)
 {
     int left = w.s.to - w.s.from, k = w.s.from;
     copy_operand<Job::A_ALONG_K, PIPE_M>(to, Job::A_ALONG_K ? left : w.at.rows, job.any(),
@@ -140,11 +140,12 @@ template <class Job> __global__ void __launch_bounds__(PIPE_THREADS, 1) pipe(Job
 {
     char *room = static_cast<char *>(launch_memory());
     room += (1024 - shared_address(room) % 1024) % 1024;
-    Walk<Job> work;
-    work.tile = int(blockIdx.x);
-    work.piece = 0;
+    Walk<Job, 0> work;
+    Walk<Job, 1> load;
+    work.tile = load.tile = int(blockIdx.x);
+    work.piece = load.piece = 0;
     work.seek(job);
-    Walk<Job> load = work;
+    load.seek(job);
     for (int i = 0; i < AHEAD; i++) {
         if (load.more) {
             copy_slice(job, load, room + i * SLICE);

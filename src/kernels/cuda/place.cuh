@@ -34,6 +34,17 @@ struct Grouping {
     unsigned most_tiles() const { return rows ? blocks(size_t(rows), BM) + unsigned(start ? groups : 0) : 0; }
 };
 
+/* A tile of rows in groups, columns going round fastest: those of the same rows run at the same time. */
+__device__ inline bool find_rows(const Grouping &rows, int columns, int width, int tile, Place &at)
+{
+    int across = (columns + width - 1) / width;
+    if (!rows.find(tile / across, at)) return false;
+    at.col = tile % across * width;
+    at.cols = columns - at.col < width ? columns - at.col : width;
+    return true;
+}
+inline size_t row_tiles(const Grouping &rows, int columns, int width) { return size_t(rows.most_tiles()) * blocks(size_t(columns), size_t(width)); }
+
 }
 
 #endif

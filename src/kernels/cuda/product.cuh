@@ -12,7 +12,6 @@ template <int PRODUCTS> using Sum = Held<BM / 16 / TILE_WARPS, BN / PRODUCTS / 8
 
 /* Job: PRODUCTS (1 or 2 with the same rows), A_ALONG_K, B_ALONG_K, place(), pieces, span(), a(), b(), store(). A piece is a sum of its own.
  * Two products have half the columns each, and the registers of three blocks for two: so both sums stay in them.
- * Of tiles of rows the columns go round first: those that run at one time read the same rows.
  * a8(), b8(): eight operands along k or rows, where a_wide, b_wide say that they lie at multiples of 16 bytes. */
 template <class O, class Job> __global__ void __launch_bounds__(TILE_THREADS, Job::PRODUCTS == 2 ? 2 : 3) product(Job job)
 {
@@ -52,13 +51,6 @@ template <class O, class Job> __global__ void __launch_bounds__(TILE_THREADS, Jo
     }
 }
 
-__device__ inline bool place_columns(Place &at, int tile, int columns, int width = BN)
-{
-    at.col = tile * width;
-    at.cols = columns - at.col < width ? columns - at.col : width;
-    return at.cols > 0;
-}
-
 /* Rows of a matrix, perhaps gathered by token and scaled. */
 struct Side {
     Ref m;
@@ -89,7 +81,7 @@ struct Forward {
     int out, in, add, pieces;
     Grouping rows;
     int a_wide = x.wide(), b_wide = is_wide(w, size_t(in));
-    __device__ bool place(Place &at) const { return rows.find(int(blockIdx.y), at) && place_columns(at, int(blockIdx.x), out); }
+    __device__ bool place(Place &at) const { return find_rows(rows, out, BN, int(blockIdx.x), at); }
     __device__ Span span(const Place &, int) const { return {0, in}; }
     __device__ float a(const Place &at, int m, int k) const { return x.at(at.row + m, k); }
     __device__ void a8(const Place &at, int m, int k, float (&v)[8]) const { x.at8(at.row + m, k, v); }
@@ -115,7 +107,7 @@ struct Back {
     int out, in, pieces;
     Grouping rows;
     int a_wide = dy.wide(), b_wide = is_wide(w, size_t(in)) && is_wide(w2, size_t(in));
-    __device__ bool place(Place &at) const { return rows.find(int(blockIdx.y), at) && place_columns(at, int(blockIdx.x), in); }
+    __device__ bool place(Place &at) const { return find_rows(rows, in, BN, int(blockIdx.x), at); }
     __device__ Span span(const Place &, int) const { return {0, w2 ? 2 * out : out}; }
     __device__ float a(const Place &at, int m, int k) const { return dy.at(at.row + m, k); }
     __device__ void a8(const Place &at, int m, int k, float (&v)[8]) const { dy.at8(at.row + m, k, v); }
@@ -145,7 +137,9 @@ struct Grad {
         at.group = int(blockIdx.z);
         at.row = int(blockIdx.x) * BM;
         at.rows = all - at.row < BM ? all - at.row : BM;
-        return place_columns(at, int(blockIdx.y), in);
+        at.col = int(blockIdx.y) * BN;
+        at.cols = in - at.col < BN ? in - at.col : BN;
+        return at.cols > 0;
     }
     __device__ Span span(const Place &at, int piece) const
     {
@@ -172,8 +166,8 @@ template <class Job> void run_product(Backend *b, const char *what, int round, d
     if (round) launch(b, what, product<bfloat, Job>, grid, TILE_THREADS, job);
     else launch(b, what, product<float, Job>, grid, TILE_THREADS, job);
 }
-inline void run_forward(Backend *b, const char *what, int round, const Forward &j) { run_product(b, what, round, dim3(blocks(size_t(j.out), BN), j.rows.most_tiles()), j); }
-inline void run_back(Backend *b, const char *what, int round, const Back &j) { run_product(b, what, round, dim3(blocks(size_t(j.in), BN), j.rows.most_tiles()), j); }
+inline void run_forward(Backend *b, const char *what, int round, const Forward &j) { run_product(b, what, round, dim3(unsigned(row_tiles(j.rows, j.out, BN))), j); }
+inline void run_back(Backend *b, const char *what, int round, const Back &j) { run_product(b, what, round, dim3(unsigned(row_tiles(j.rows, j.in, BN))), j); }
 inline void run_grad(Backend *b, const char *what, int round, const Grad &j, int groups)
 {
     run_product(b, what, round, dim3(blocks(size_t(j.dw2 ? 2 * j.out : j.out), BM), blocks(size_t(j.in), BN), unsigned(groups)), j);

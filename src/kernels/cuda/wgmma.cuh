@@ -1,4 +1,4 @@
-/* wgmma.cuh - Hopper's products of matrices in shared memory. sm_90a alone has them: for other devices the functions are there and do nothing, and the host does not call what would use them. */
+/* wgmma.cuh - Hopper's products of matrices in shared memory. sm_90a alone has them: other devices never call them. */
 #ifndef KERNELS_CUDA_WGMMA_CUH
 #define KERNELS_CUDA_WGMMA_CUH
 
@@ -59,6 +59,8 @@ template <int A_ACROSS, int B_ACROSS> static __device__ __forceinline__ void pro
         "%128, %129, p, 1, 1, %131, %132;\n}\n"
         : SIXTEEN(0), SIXTEEN(16), SIXTEEN(32), SIXTEEN(48), SIXTEEN(64), SIXTEEN(80), SIXTEEN(96), SIXTEEN(112)
         : "l"(a), "l"(b), "r"(add), "n"(A_ACROSS), "n"(B_ACROSS));
+#else
+    __trap();                            /* built without sm_90a */
 #endif
 }
 

@@ -56,11 +56,14 @@ template <int LEFT> static inline void copies_wait()
     emu_unseen[threadIdx.x] = true;
 }
 
+inline int emu_ldmatrix_count;           /* by threads, for tests */
+
 /* Rows are read at once by who needs them: each lane says where its own is, and looks where those of others are. */
 static inline void emu_matrices(unsigned (&x)[4], const void *row, int turned)
 {
     unsigned mine[2];
     const unsigned short *from;
+    emu_ldmatrix_count++;
     if (shared_address(row) % 16) abort();
     memcpy(mine, &row, sizeof row);
     const unsigned *all = emu::exchange(mine, 2);
