@@ -44,7 +44,7 @@ TEST(cuda_memory_is_zeroed_and_sent_both_ways)
 }
 
 /* Threads that load a model send what is small at the same time. */
-enum { POSTS = 4096, POST = 16 };
+enum { POSTS = 1 << 16, POST = 16 };
 typedef struct Posting { Backend *b; float *to; } Posting;
 static void post_one(void *job, int i, int thread)
 {
