@@ -57,7 +57,7 @@ EMUFLAGS := -std=c++20 -D_GNU_SOURCE $(OPT) -g -Wall -Wextra -Werror -Wno-unknow
             -include tests/emu/names.h -Itests/emu -Isrc -Iinclude -pthread -ffp-contract=off -MMD -MP $(SANFLAGS)
 
 SRC     := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c src/$(r)/*/*.c))
-SRC     := $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),$(SRC),$(filter-out src/kernels/cpu/avx2_% src/kernels/cpu/avx512_% src/kernels/cpu/amx_mm.c src/kernels/cpu/amx_ops.c,$(SRC)))
+SRC     := $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),$(SRC),$(filter-out src/kernels/cpu/avx2_% src/kernels/cpu/avx512_% src/kernels/cpu/dot_% src/kernels/cpu/amx_mm.c src/kernels/cpu/amx_ops.c,$(SRC)))
 SRC     := $(if $(CUDA),$(SRC),$(filter-out src/kernels/cuda/%,$(SRC)))
 CUOBJ   := $(if $(CUDA),$(patsubst %.cu,$(BUILD)/%.o,$(wildcard src/kernels/cuda/*.cu)))
 LIBOBJ  := $(CUOBJ) $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/cli/%,$(SRC)))
@@ -98,8 +98,9 @@ check:
 TIEROPT := $(if $(SAN)$(TSAN),-O2,-O3)
 $(BUILD)/src/kernels/cpu/base_%.o: CFLAGS += $(TIEROPT)
 $(BUILD)/src/kernels/cpu/avx2_%.o: CFLAGS += -mavx2 -mfma $(TIEROPT)
-$(BUILD)/src/kernels/cpu/avx512_%.o $(BUILD)/src/kernels/cpu/amx_ops.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma $(TIEROPT)
-$(BUILD)/src/kernels/cpu/amx_mm.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mamx-tile -mamx-bf16 -mavx2 -mfma $(TIEROPT)
+$(BUILD)/src/kernels/cpu/avx512_%.o $(BUILD)/src/kernels/cpu/dot_ops.o $(BUILD)/src/kernels/cpu/amx_ops.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma $(TIEROPT)
+$(BUILD)/src/kernels/cpu/dot_mm.o $(BUILD)/src/kernels/cpu/amx_mm.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mavx2 -mfma $(TIEROPT)
+$(BUILD)/src/kernels/cpu/amx_mm.o: CFLAGS += -mamx-tile -mamx-bf16
 $(BUILD)/src/data/synth_kernel.o: CFLAGS += -O3
 $(BUILD)/src/report/canvas_png.o: CFLAGS += $(CAIRO_CFLAGS)
 $(BUILD)/src/report/canvas_png.o: $(BUILD)/cairo
@@ -118,7 +119,7 @@ $(CUOBJ): $(BUILD)/%.o: %.cu
 endif
 $(BUILD)/tests/%.o: CFLAGS += -Itests -DCUDA_IS_BUILT_IN=$(if $(CUDA),1,0)
 # Vectors longer than the machine's: nothing crosses a border between files, so how they would be passed does not matter.
-$(BUILD)/tests/kernels/wide_ops.o $(BUILD)/tests/kernels/amx_emulated.o: CFLAGS += $(TIEROPT) -Wno-psabi
+$(BUILD)/tests/kernels/wide_ops.o $(BUILD)/tests/kernels/tiles_mm.o $(BUILD)/tests/kernels/dots_mm.o: CFLAGS += $(TIEROPT) -Wno-psabi
 $(BUILD)/emu/emu.o: tests/emu/emu.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(EMUFLAGS) -c $< -o $@

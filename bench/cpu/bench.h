@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "kernels/cpu/amx_mm.h"
+#include "kernels/cpu/bf16_mm.h"
 #include "kernels/backend.h"
 #include "model/config.h"
 
@@ -37,11 +37,12 @@ const Isa *isa_best(void);
 
 enum { AMX_BYTES = 1 << 20 };                                          /* of tiles, for each thread: half of the L2 cache of all that have the unit */
 Work   amx_registers, amx_l2;                                          /* arg: unused; AMX_BYTES for each thread */
+Work   dot_registers;                                                  /* products of pairs of bf16 (AVX512-BF16) */
 
 enum { LEVELS = 4, ONE = 0, ALL = 1 };                                 /* ONE, ALL: with one thread, with all */
 typedef struct Ceilings {
     double fma[2];                       /* FLOP/s, fp32, best instruction set */
-    double amx[2];                       /* FLOP/s, bf16 with operands in the L2 cache; 0: no such unit */
+    double bf16[2];                      /* FLOP/s: by AMX with operands in the L2 cache, else by AVX512-BF16 from registers; 0: neither is there */
     double bytes[LEVELS][2];             /* per second; L1, L2, L3, memory: the best of reading, copying and the triad */
     size_t cache[LEVELS];                /* bytes; of the last: 0 */
 } Ceilings;

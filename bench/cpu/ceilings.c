@@ -32,7 +32,7 @@ static void amx_rows(const Bench *b, Ceilings *c)
     if (tiles == MAP_FAILED) abort();
     for (size_t i = 0; i < bytes; i += 4096) ((volatile char *)tiles)[i] = 0;          /* pages of its own, not the one page of zeros */
     ceiling_row(b, "bf16, AMX, from registers", "GFLOP/s", amx_registers, NULL, registers);
-    ceiling_row(b, "bf16, AMX, from L2", "GFLOP/s", amx_l2, tiles, c->amx);
+    ceiling_row(b, "bf16, AMX, from L2", "GFLOP/s", amx_l2, tiles, c->bf16);
     munmap(tiles, bytes);
 }
 
@@ -49,13 +49,14 @@ void ceilings_measure(const Bench *b, Ceilings *c)
         snprintf(name, sizeof name, "fp32, %s", isas[i].name);
         if (isas[i].here()) ceiling_row(b, name, "GFLOP/s", isas[i].work, NULL, c->fma);
     }
+    if (dot_here()) ceiling_row(b, "bf16, AVX512-BF16", "GFLOP/s", dot_registers, NULL, c->bf16);
     if (amx_here()) amx_rows(b, c);
     memory_measure(b, c);
 }
 
 double ceiling_flops(const Ceilings *c, Dtype type, int many)
 {
-    return type == BF16 && c->amx[many] > 0 ? c->amx[many] : c->fma[many];
+    return type == BF16 && c->bf16[many] > 0 ? c->bf16[many] : c->fma[many];
 }
 
 double ceiling_bytes(const Ceilings *c, double footprint, int many)

@@ -1,4 +1,4 @@
-/* fma.c - fp32 multiply and add from registers: the rate that no fp32 product can exceed. One body, once per instruction set. */
+/* fma.c - multiply and add from registers, in fp32 and in pairs of bf16: the rate that no product can exceed. One body, once per instruction set. */
 #include <string.h>
 
 #include "bench.h"
@@ -40,6 +40,10 @@ PIECE(avx512, __attribute__((target("avx512f"))), __m512, _mm512_set1_ps, AVX512
 static int has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 static int has_avx512(void) { return __builtin_cpu_supports("avx512f") != 0; }
 
+#define PAIRS(i) a[i] = _mm512_dpbf16_ps(a[i], (__m512bh)x, (__m512bh)y);
+PIECE(avx512_pairs, __attribute__((target("avx512f,avx512bf16"))), __m512, _mm512_set1_ps, PAIRS)
+double dot_registers(void *arg, int thread) { return 2 * avx512_pairs(arg, thread); }
+
 const Isa isas[] = {{"SSE2 (multiply, then add)", always, sse}, {"AVX2 + FMA", has_avx2, avx2}, {"AVX-512", has_avx512, avx512}};
 #elif defined __aarch64__
 #define NEON(i) a[i] = vfmaq_f32(y, a[i], x);
@@ -49,6 +53,9 @@ const Isa isas[] = {{"NEON", always, neon}};
 #define SCALAR(i) a[i] = a[i] * x + y;
 PIECE(scalar, , float, , SCALAR)
 const Isa isas[] = {{"plain C", always, scalar}};
+#endif
+#if !defined __x86_64__
+double dot_registers(void *arg, int thread) { (void)arg; (void)thread; return 0; }
 #endif
 const int nisas = (int)(sizeof isas / sizeof *isas);
 

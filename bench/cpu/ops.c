@@ -71,12 +71,12 @@ static int measure_size(const Bench *b, const Ceilings *c, const Size *s, Dtype 
     return 0;
 }
 
-int use_bf16(void) { return amx_here(); }
+int use_bf16(void) { return dot_here() || amx_here(); }
 
 int ops_measure(const Bench *b, const Ceilings *c, Err *e)
 {
     printf("\n## Op by op\n\nOne layer, its buffers as they are in training; median of %d samples with one thread and all in turn. Products are compared with fp32 from registers"
-           " (bf16: AMX from L2), the others with the best rate of the smallest cache that would hold what they move. Spread: (slowest - fastest) / median.\n", effort[b->extent].rounds);
+           " (bf16: AVX512-BF16, or AMX from L2), the others with the best rate of the smallest cache that would hold what they move. Spread: (slowest - fastest) / median.\n", effort[b->extent].rounds);
     for (int i = 0; i < nsizes; i++)
         for (Dtype type = F32; type <= (use_bf16() ? BF16 : F32); type++)
             if (size_wanted(b, &sizes[i]) && sizes[i].ops != OPS_NONE && measure_size(b, c, &sizes[i], type, e)) return -1;

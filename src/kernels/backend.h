@@ -195,11 +195,13 @@ extern const Device cpu_device;
 void base_override(Ops *o, Dtype type);          /* vectorised for the baseline of the architecture; bf16 is widened where it is read, and rounded where it is stored */
 void avx2_override(Ops *o, Dtype type);          /* the same source for AVX2 and FMA */
 void avx512_override(Ops *o, Dtype type);        /* the same source for AVX-512 F, BW, DQ and VL */
-void amx_override(Ops *o, Dtype type);           /* of bf16 runs, what is mostly products */
+void dot_override(Ops *o, Dtype type);           /* of bf16 runs, what is mostly products, by AVX512-BF16 */
+void amx_override(Ops *o, Dtype type);           /* the same source for AMX */
 size_t ref_scratch_bytes(const Dims *d, Dtype type, int threads);
 size_t base_scratch_bytes(const Dims *d, Dtype type, int threads);
 size_t avx2_scratch_bytes(const Dims *d, Dtype type, int threads);
 size_t avx512_scratch_bytes(const Dims *d, Dtype type, int threads);
+size_t dot_scratch_bytes(const Dims *d, Dtype type, int threads);
 size_t amx_scratch_bytes(const Dims *d, Dtype type, int threads);
 
 #endif

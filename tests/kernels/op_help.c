@@ -10,12 +10,20 @@
 
 enum { FENCE = 64, CANARY = 0xc5, GARBAGE = 0xff };      /* garbage is NaN in both float formats */
 
-const char *const tier_names[TIERS] = {"ref", "base", "avx2", "avx512", "wide", "emulated", "cuda"};
-int tier_has(int tier, Dtype type)
+const char *const tier_names[TIERS] = {"ref", "base", "avx2", "avx512", "avx512_bf16", "wide", "tiles", "dots", "cuda"};
+
+/* Those that no device knows lie above one that it does. */
+typedef struct Own { const char *name, *above; int all; void (*override)(Ops *o, Dtype type); size_t (*scratch)(const Dims *d, Dtype type, int threads); } Own;
+static const Own *own_of(const char *tier)
 {
-    if (!strcmp(tier_names[tier], "cuda")) return 1;
-    return strcmp(tier_names[tier], "emulated") || type == BF16;
+    static const Own own[] = {{"wide", "base", 1, wide_override, wide_scratch_bytes}, {"tiles", "ref", 0, tiles_override, tiles_scratch_bytes}, {"dots", "ref", 0, dots_override, dots_scratch_bytes}};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (!strcmp(own[i].name, tier)) return &own[i];
+    return NULL;
 }
+
+static int for_bf16(const char *tier) { return !strcmp(tier, "tiles") || !strcmp(tier, "dots") || !strcmp(tier, "avx512_bf16"); }
+int tier_has(int tier, Dtype type) { return type == BF16 || !for_bf16(tier_names[tier]); }
 
 static const int none[] = {-1}, one[] = {1, 0, -1}, two[] = {2, 0, -1}, ones[] = {1, 1, 1, 0, -1}, prime[] = {17, 0, -1},
     under[] = {100, 155, 0, -1}, block[] = {256, 0, -1}, over[] = {1, 255, 1, 0, -1}, mixed[] = {5, 1, 0, 30, 2, 0, 1, 0, 64, 0, -1},
@@ -223,8 +231,8 @@ static double value_of(const Out *o, const void *from, int r, int c)
  * tier may (attention, whose probabilities stay unrounded, the loss, gradients of the MLP), the test of the op says so in `steps`. */
 static double tolerance(const Rig *r, const Out *o, const char *tier, size_t k)
 {
-    double strict = op_tolerance(o->u, o->K, o->terms[k], o->kind, o->want[k]) + (strcmp(tier, "emulated") ? 0 : o->steps * o->terms[k]), step = 0x1p-9 * o->terms[k];
-    return r->type == BF16 && o->K && (!strcmp(tier, "cuda") || (o->steps > 0 && strcmp(tier, "ref") && strcmp(tier, "emulated"))) && step > strict ? step : strict;
+    double strict = op_tolerance(o->u, o->K, o->terms[k], o->kind, o->want[k]) + (for_bf16(tier) ? o->steps * o->terms[k] : 0), step = 0x1p-9 * o->terms[k];
+    return r->type == BF16 && o->K && (!strcmp(tier, "cuda") || (o->steps > 0 && strcmp(tier, "ref"))) && step > strict ? step : strict;
 }
 
 static void compare(const Rig *r, const Out *o, const char *tier)
@@ -404,21 +412,23 @@ Backend *tier_open(const char *tier, Dtype type, int threads, const Dims *d)
     const char *set = getenv("FTS_TIER");
     char before[16] = "";
     if (set) snprintf(before, sizeof before, "%s", set);
-    int wide = !strcmp(tier, "wide"), emulated = !strcmp(tier, "emulated"), device = !strcmp(tier, "cuda");
-    if (emulated && type == F32) return NULL;
-    setenv("FTS_TIER", wide ? "base" : emulated ? "ref" : tier, 1);
+    const Own *own = own_of(tier);
+    int device = !strcmp(tier, "cuda");
+    if (for_bf16(tier) && type == F32) return NULL;
+    setenv("FTS_TIER", own ? own->above : tier, 1);
     int bad = device ? test_device_open(&b, type, threads > 1, &e) : backend_open(&b, "cpu", type, threads, &e);
     if (set) setenv("FTS_TIER", before, 1); else unsetenv("FTS_TIER");
     if (bad) {
         if (strncmp(tier, "avx", 3) && !device) test_fail(__FILE__, __LINE__, "%s", e.message);
         return NULL;
     }
-    size_t tiles = emulated ? emulated_scratch_bytes(d, type, threads) : 0;
-    b->scratch_size = wide ? wide_scratch_bytes(d, type, threads) : backend_scratch_bytes(b, d);
-    if (tiles > b->scratch_size) b->scratch_size = tiles;
-    if (wide) wide_override(&b->ops, type);
-    if (emulated) emulated_override(&b->ops, type);
-    if (wide || emulated) b->tier = tier;
+    size_t more = own ? own->scratch(d, type, threads) : 0;
+    b->scratch_size = own && own->all ? 0 : backend_scratch_bytes(b, d);
+    if (more > b->scratch_size) b->scratch_size = more;
+    if (own) {
+        own->override(&b->ops, type);
+        b->tier = tier;
+    }
     b->scratch = aligned(b->scratch_size + FENCE, device);
     memset((char *)b->scratch + b->scratch_size, CANARY, FENCE);
     return b;

@@ -10,7 +10,7 @@
 #include "test.h"
 #include "util/num.h"
 
-enum { SEGS = 16, BUFS = 48, OUTS = 8, TIERS = 7 };
+enum { SEGS = 16, BUFS = 48, OUTS = 8, TIERS = 9 };
 
 typedef struct Case { Input in; Seg seg[SEGS]; int chunk[SEGS + 1]; } Case;
 
@@ -91,16 +91,18 @@ int   rig_pad(int serial);
 void  rig_copies(Backend *b, const Weight *const *w, int n);
 
 /* A backend for a tier, its scratch memory fenced; NULL if this CPU lacks the tier, or the tier the type. Some exist in tests only:
- * "wide" has vectors of 16, "emulated" has products over AMX tiles in plain C, and bf16 alone; "cuda" is the kernels in the emulator. */
+ * "wide" has vectors of 16, "tiles" and "dots" have products by AMX and by AVX512-BF16 in plain C; "cuda" is the kernels in the emulator. */
 Backend *tier_open(const char *tier, Dtype type, int threads, const Dims *d);
 int      tier_close(Backend *b);                                       /* 0 if something was written behind the scratch memory */
 void     tier_soil(Backend *b, int byte);
 extern const char *const tier_names[TIERS];                            /* "cuda" last */
-int      tier_has(int tier, Dtype type);                               /* AMX tiles multiply bf16 alone */
+int      tier_has(int tier, Dtype type);                               /* some are for bf16 alone */
 void     wide_override(Ops *o, Dtype type);
 size_t   wide_scratch_bytes(const Dims *d, Dtype type, int threads);
-void     emulated_override(Ops *o, Dtype type);
-size_t   emulated_scratch_bytes(const Dims *d, Dtype type, int threads);
+void     tiles_override(Ops *o, Dtype type);
+size_t   tiles_scratch_bytes(const Dims *d, Dtype type, int threads);
+void     dots_override(Ops *o, Dtype type);
+size_t   dots_scratch_bytes(const Dims *d, Dtype type, int threads);
 
 /* grad against central differences of f over p: five points, h = 2^-4, so the error is h^4/30 of the fifth derivative (5e-7 of
  * functions whose derivatives are about 1) and 1.5/h = 24 times the rounding of f, a sum of fp32 numbers (1e-6 of its size). */

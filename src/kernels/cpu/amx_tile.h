@@ -5,7 +5,6 @@
 #ifndef KERNELS_CPU_AMX_TILE_H
 #define KERNELS_CPU_AMX_TILE_H
 
-#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -41,6 +40,7 @@ static inline void tiles_close(Tiles *t) { (void)t; _tile_release(); }
 #define tile_dot(t, c, a, b)          do { (void)(t); _tile_dpbf16ps(c, a, b); } while (0)                           /* c += a b */
 
 #else
+#include "kernels/cpu/bf16_plain.h"
 
 typedef struct Tiles { uint32_t at[NTILES][TILE_ROWS][TILE_BYTES / 4]; } Tiles;
 
@@ -57,52 +57,20 @@ static inline void tile_store(const Tiles *t, int n, void *p, size_t stride)
     for (int r = 0; r < TILE_ROWS; r++) memcpy((char *)p + (size_t)r * stride, t->at[n][r], TILE_BYTES);
 }
 
-static inline float tile_float(uint32_t u)
-{
-    float f;
-    memcpy(&f, &u, 4);
-    return f;
-}
-/* Denormal numbers are zeros of their sign, read or made. */
-static inline float tile_flush(float x) { return fpclassify(x) == FP_SUBNORMAL ? copysignf(0, x) : x; }
-
-/* A tile as numbers: the first of each pair, and the second. */
-typedef struct TileFloats { float first[16][16], second[16][16]; } TileFloats;
-
-/* Returns whether all are 0 or between 2^-50 and 2^50: then products are exact, and no sum of them is denormal. */
-static inline int tile_floats(TileFloats *to, uint32_t t[16][16])
-{
-    int tame = 1;
-    for (int i = 0; i < 16; i++)
-        for (int k = 0; k < 16; k++) {
-            float x = tile_float(t[i][k] << 16), y = tile_float(t[i][k] & 0xffff0000u), a = fabsf(x), b = fabsf(y);
-            tame &= (a == 0 || (a > 0x1p-50f && a < 0x1p50f)) & (b == 0 || (b > 0x1p-50f && b < 0x1p50f));
-            to->first[i][k] = tile_flush(x);
-            to->second[i][k] = tile_flush(y);
-        }
-    return tame;
-}
-
-static inline void tile_add(float *restrict s, float x, const float *restrict y, int tame)
-{
-    if (tame) for (int n = 0; n < 16; n++) s[n] += x * y[n];
-    else      for (int n = 0; n < 16; n++) s[n] = tile_flush(fmaf(x, y[n], s[n]));
-}
-
 /* As Intel documents TDPBF16PS: the first and the second of each pair are summed apart, in order, beginning with 0, each
  * product and sum rounded once; the two sums are added, then c. To nearest even, whatever the thread has set. */
 static inline void tile_dot(Tiles *t, int c, int a, int b)
 {
-    TileFloats x, y;
-    int tame = tile_floats(&x, t->at[a]) & tile_floats(&y, t->at[b]);
+    PlainPairs x, y;
+    int tame = plain_pairs(&x, t->at[a]) & plain_pairs(&y, t->at[b]);
     for (int m = 0; m < TILE_ROWS; m++) {
         float first[16] = {0}, second[16] = {0};
         for (int k = 0; k < 16; k++) {
-            tile_add(first, x.first[m][k], y.first[k], tame);
-            tile_add(second, x.second[m][k], y.second[k], tame);
+            plain_add(first, x.first[m][k], y.first[k], tame);
+            plain_add(second, x.second[m][k], y.second[k], tame);
         }
         for (int n = 0; n < 16; n++) {
-            float sum = tile_flush(tile_flush(tile_float(t->at[c][m][n])) + tile_flush(first[n] + second[n]));
+            float sum = plain_flush(plain_flush(plain_float(t->at[c][m][n])) + plain_flush(first[n] + second[n]));
             memcpy(&t->at[c][m][n], &sum, 4);
         }
     }

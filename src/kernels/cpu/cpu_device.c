@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "kernels/cpu/amx_mm.h"
+#include "kernels/cpu/bf16_mm.h"
 #include "kernels/cpu/cpu.h"
 #include "util/machine.h"
 
@@ -24,7 +24,8 @@ static int has_avx512(void)
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl");
 }
-static int has_amx(void) { return has_avx512() && amx_here(); }
+static int has_dot(void) { return has_avx512() && dot_here(); }
+static int has_amx(void) { return has_dot() && amx_here(); }
 #endif
 
 /* In order: each overwrites what it does better than those before it. */
@@ -34,6 +35,7 @@ static const struct { const char *name; int (*here)(void); void (*override)(Ops 
 #if defined __x86_64__
     {"avx2", has_avx2, avx2_override, avx2_scratch_bytes},
     {"avx512", has_avx512, avx512_override, avx512_scratch_bytes},
+    {"avx512_bf16", has_dot, dot_override, dot_scratch_bytes},
     {"amx", has_amx, amx_override, amx_scratch_bytes},
 #endif
 };

@@ -1,20 +1,24 @@
-/* The kernels of amx_mm.h, over tiles in plain C and, where the machine has them, over its own, which must give the same bits. */
+/* The kernels of bf16_mm.h, over tiles and pairs in plain C and, where the machine has them, over its own, which must give the same bits. */
 #define AMX_EMULATED
-#include "kernels/amx_help.h"
+#include "kernels/bf16_help.h"
 #include "kernels/cpu/amx_tile.h"
 #include "kernels/op_help.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/rng.h"
+
 enum { MOST = 70 };
 
-/* The kernels to test, one after the other; NULL past the last. */
-static const AmxKernels *kernels(int i)
+/* What multiplies. The kernels of a kind: in plain C, then those of the machine, which give the same bits; NULL past the last. */
+enum { AMX_TILES, PAIRS_OF_AVX512, KINDS };
+static const Bf16Kernels *kernels(int kind, int i)
 {
-    if (i == 0) return &emulated_kernels;
+    if (i == 0) return kind == AMX_TILES ? &tiles_kernels : &dots_kernels;
 #if defined __x86_64__
-    if (i == 1 && amx_here()) return &amx_kernels;
+    if (i == 1 && kind == AMX_TILES && amx_here()) return &amx_kernels;
+    if (i == 1 && kind == PAIRS_OF_AVX512 && dot_here()) return &dot_kernels;
 #endif
     return NULL;
 }
@@ -86,20 +90,20 @@ TEST(amx_tiles_in_plain_c_have_one_result_for_both_ways)
 /* x (MOST,K), a weight (N,K) or (K,N), and what is added. */
 typedef struct Job {
     Rig r;
-    AmxRows x[2];
+    Bf16Rows x[2];
     Weight w[2];
-    AmxWay way;
+    Bf16Way way;
     bf16 *packed[2];
     const float *bias;
     Acc acc;
     Mat y;                               /* as it was before */
     void *work;
-    const AmxKernels *k;
+    const Bf16Kernels *k;
 } Job;
 
 static int out_of(const Job *j) { return j->way == TO_OUT ? j->w[0].out : j->w[0].in; }
 
-static double operand(const AmxRows *x, int row, int c)
+static double operand(const Bf16Rows *x, int row, int c)
 {
     float v = at(x->m, x->token ? x->token[row] : row, c);
     return (double)bf16_round(x->scale ? x->scale[row] * v : v);
@@ -124,9 +128,9 @@ static const int *some_tokens(Rig *r)
     return token;
 }
 
-static AmxRows some_rows(Rig *r, int rows, int cols, int with)
+static Bf16Rows some_rows(Rig *r, int rows, int cols, int with)
 {
-    AmxRows x = {.m = rig_mat(r, rows, cols, with % 2 ? F32 : BF16, 1)};
+    Bf16Rows x = {.m = rig_mat(r, rows, cols, with % 2 ? F32 : BF16, 1)};
     if (with % 3 == 1) x.token = some_tokens(r);
     if (with % 3 == 2 || with % 4 == 1) x.scale = rig_floats(r, (size_t)rows, 1, 0.5);
     return x;
@@ -136,12 +140,12 @@ static AmxRows some_rows(Rig *r, int rows, int cols, int with)
 static bf16 *packed(Job *j, const Weight *w)
 {
     int N = j->way == TO_OUT ? w->out : w->in, K = j->way == TO_OUT ? w->in : w->out;
-    bf16 *p = rig_mem(&j->r, amx_packed_bytes(K, N));
-    for (int i = amx_panels(N) - 1; i >= 0; i--) j->k->pack(p, weight_group(w, 0), w->out, w->in, j->way, i);
+    bf16 *p = rig_mem(&j->r, bf16_packed_bytes(K, N));
+    for (int i = bf16_panels(N) - 1; i >= 0; i--) j->k->pack(p, weight_group(w, 0), w->out, w->in, j->way, i);
     return p;
 }
 
-static void open_mm(Job *j, int K, int N, int with, const AmxKernels *k)
+static void open_mm(Job *j, int K, int N, int with, const Bf16Kernels *k)
 {
     j->k = k;
     rig_open(&j->r, (const int[]){MOST, 0, -1}, 1, 1, BF16, with % 3);
@@ -154,22 +158,22 @@ static void open_mm(Job *j, int K, int N, int with, const AmxKernels *k)
     j->acc = with % 3 == 1 ? ADD : SET;
     j->bias = with % 4 < 2 ? rig_floats(&j->r, (size_t)N, 0, 1) : NULL;
     j->y = rig_mat(&j->r, MOST, N, with % 3 == 2 ? BF16 : F32, 1);
-    j->work = rig_mem(&j->r, amx_mm_bytes());
+    j->work = rig_mem(&j->r, bf16_mm_bytes());
 }
 
 /* Rows [at,+n) of a new y. */
 static Mat run_mm(Job *j, int row, int n, int nterm)
 {
     size_t line = (size_t)j->y.ld * dtype_size(j->y.type);
-    AmxTerm term[2];
+    Bf16Term term[2];
     Mat y = rig_mat(&j->r, n, j->y.cols, j->y.type, 0);
     for (int i = 0; j->acc == ADD && i < n; i++) memcpy((char *)y.p + (size_t)i * line, mat_at_row(j->y, row + i).p, line - (size_t)j->r.pad * dtype_size(y.type));
     for (int i = 0; i < 2; i++) {
-        term[i] = (AmxTerm){j->x[i], j->packed[i]};
+        term[i] = (Bf16Term){j->x[i], j->packed[i]};
         if (term[i].x.token) term[i].x.token += row; else term[i].x.m = mat_at_row(term[i].x.m, row);
         if (term[i].x.scale) term[i].x.scale += row;
     }
-    memset(j->work, 0xff, amx_mm_bytes());
+    memset(j->work, 0xff, bf16_mm_bytes());
     j->k->mm(y, term, nterm, j->bias, j->acc, j->work);
     if (!rig_intact(&j->r)) test_fail(__FILE__, __LINE__, "mm, %d rows, %d to %d: written outside the result", n, term[0].x.m.cols, y.cols);
     return y;
@@ -207,13 +211,13 @@ static void same_rows(Mat a, int ra, Mat b, int rb, int n)
 }
 
 /* All rows by the formula, then fewer of them, at the front and at the back, bit by bit. Other kernels: the bits of the first. */
-static void one_mm(int K, int N, int with, int every)
+static void one_mm(int K, int N, int with, int every, int kind)
 {
     Mat first = {0};
     Job j[2] = {{.k = NULL}};
-    for (int i = 0; kernels(i); i++) {
+    for (int i = 0; kernels(kind, i); i++) {
         int nterm = 1 + with / 2 % 2;
-        open_mm(&j[i], K, N, with, kernels(i));
+        open_mm(&j[i], K, N, with, kernels(kind, i));
         Mat all = run_mm(&j[i], 0, MOST, nterm);
         check_mm(&j[i], all, nterm);
         if (i) same_rows(all, 0, first, 0, MOST);
@@ -225,43 +229,82 @@ static void one_mm(int K, int N, int with, int every)
                 drop(&j[i]);
             }
     }
-    for (int i = 0; kernels(i); i++) rig_close(&j[i].r);
+    for (int i = 0; kernels(kind, i); i++) rig_close(&j[i].r);
 }
 
-TEST(amx_mm)
+TEST(bf16_mm)
 {
     static const int size[][2] = {{1, 1}, {31, 33}, {33, 31}, {32, 32}, {17, 130}, {100, 70}, {96, 64}, {7, 257}};
-    for (int with = 0; with < 12; with++)
-        for (int i = with % 4; i < 8; i += 4) one_mm(size[i][0], size[i][1], with, with < 4 ? 1 : 5);
+    for (int kind = 0; kind < KINDS; kind++)
+        for (int with = 0; with < 12; with++)
+            for (int i = with % 4; i < 8; i += 4) one_mm(size[i][0], size[i][1], with, with < 4 ? 1 : 5, kind);
 }
 
-TEST(amx_mm_of_wide_rows)
+TEST(bf16_mm_of_wide_rows)
 {
     static const int size[][2] = {{511, 33}, {512, 40}, {513, 31}, {545, 97}, {1030, 17}, {512, 600}};
-    for (int i = 0; i < 6; i++) one_mm(size[i][0], size[i][1], i, 23);
-    one_mm(545, 900, 1, 64);                             /* more panels than go past at once */
+    for (int kind = 0; kind < KINDS; kind++) {
+        for (int i = 0; i < 6; i++) one_mm(size[i][0], size[i][1], i, 23, kind);
+        one_mm(545, 900, 1, 64, kind);                   /* more panels than go past at once */
+    }
+}
+
+/* Numbers of all sizes, denormal ones and, now and then, infinities and NaN among them. */
+static bf16 extreme(int i)
+{
+    double x = rng_normal(7, RNG_TEST, (uint64_t)i);
+    int e = (int)(fabs(x) * 4096) % 270 - 134;
+    return f32_to_bf16(e > 130 ? (e % 2 ? INFINITY : NAN) : (float)ldexp(x, imin(e, 126)));
+}
+/* Products of column n are about 2^(n-144): denormal to the left, normal to the right. */
+static bf16 small_left(int i, int k) { return f32_to_bf16(ldexpf(i % 3 ? 1 : -1, k % 60 - 128)); }
+static bf16 small_right(int i, int n, int k) { return f32_to_bf16((float)ldexp(rng_normal(7, RNG_TEST, (uint64_t)i), n - 16 - k % 60)); }
+
+/* (4,70) times (33,70) */
+static void extreme_mm(float y[4][33], const Bf16Kernels *kernels, int small)
+{
+    enum { ROWS = 4, K = 70, N = 33 };
+    static _Alignas(64) bf16 x[ROWS][K], w[N][K];
+    static _Alignas(64) char packed[1 << 14], work[1 << 18];
+    CHECK(bf16_packed_bytes(K, N) <= sizeof packed && bf16_mm_bytes() <= sizeof work);
+    for (int i = 0; i < N * K; i++) w[i / K][i % K] = small ? small_right(i, i / K, i % K) : extreme(i);
+    for (int i = 0; i < ROWS * K; i++) x[i / K][i % K] = small ? small_left(i, i % K) : extreme(N * K + i);
+    for (int p = 0; p < bf16_panels(N); p++) kernels->pack((bf16 *)(void *)packed, (Stored){w, BF16}, N, K, TO_OUT, p);
+    kernels->mm((Mat){y, ROWS, N, N, F32}, &(Bf16Term){{.m = {x, ROWS, K, K, BF16}}, (bf16 *)(void *)packed}, 1, NULL, SET, work);
+}
+
+TEST(bf16_extreme_numbers_are_what_the_machine_makes_of_them)
+{
+    for (int k = 0; k < 2 * KINDS; k++) {
+        float y[2][4][33];
+        int kind = k / 2, other = 0;
+        if (!kernels(kind, 1)) continue;
+        for (int i = 0; i < 2; i++) extreme_mm(y[i], kernels(kind, i), k % 2);
+        for (int i = 0; i < 4 * 33; i++) other += memcmp(&y[0][i / 33][i % 33], &y[1][i / 33][i % 33], 4) && !(isnan(y[0][i / 33][i % 33]) && isnan(y[1][i / 33][i % 33]));
+        CHECK(other == 0);
+    }
 }
 
 static double silu_up(double g, double u) { return silu_of(g) * u; }
 
 /* gate_up: keep by the formula, hidden from what was kept; mlp: the bits of gate_up and mm. */
-static void one_mlp(int D, int F, int n, int with, const AmxKernels *k)
+static void one_mlp(int D, int F, int n, int with, const Bf16Kernels *k)
 {
     Job j = {.k = k};
     rig_open(&j.r, (const int[]){1, 0, -1}, 1, 1, BF16, with % 3);
-    AmxRows x = {.m = rig_mat(&j.r, imax(n, MOST), D, with % 2 ? F32 : BF16, 1), .token = n <= MOST && with % 2 ? some_tokens(&j.r) : NULL};
+    Bf16Rows x = {.m = rig_mat(&j.r, imax(n, MOST), D, with % 2 ? F32 : BF16, 1), .token = n <= MOST && with % 2 ? some_tokens(&j.r) : NULL};
     Weight gate = rig_weight(&j.r, 1, F, D, 0.5), up = rig_weight(&j.r, 1, F, D, 0.5), down = rig_weight(&j.r, 1, D, F, 0.5);
     Mat keep = rig_mat(&j.r, n, 2 * F, BF16, 0), again = rig_mat(&j.r, n, 2 * F, BF16, 0), hidden = rig_mat(&j.r, n, F, BF16, 0);
     Mat y = rig_mat(&j.r, n, D, BF16, 0), apart = rig_mat(&j.r, n, D, BF16, 0), bare = rig_mat(&j.r, n, D, BF16, 0);
-    bf16 *gu = rig_mem(&j.r, 2 * amx_packed_bytes(D, F)), *packed_down = packed(&j, &down);
-    void *work = rig_mem(&j.r, amx_mlp_bytes(F));
+    bf16 *gu = rig_mem(&j.r, 2 * bf16_packed_bytes(D, F)), *packed_down = packed(&j, &down);
+    void *work = rig_mem(&j.r, bf16_mlp_bytes(F));
     j.x[0] = x;
     j.w[0] = gate;
     j.w[1] = up;
-    for (int p = amx_panels(F) - 1; p >= 0; p--) k->pack_gate_up(gu, weight_group(&gate, 0), weight_group(&up, 0), F, D, p);
+    for (int p = bf16_panels(F) - 1; p >= 0; p--) k->pack_gate_up(gu, weight_group(&gate, 0), weight_group(&up, 0), F, D, p);
     k->gate_up(hidden, keep, x, gu, work);
-    memset(work, 0xff, amx_mlp_bytes(F));
-    k->mm(apart, &(AmxTerm){{.m = hidden}, packed_down}, 1, NULL, SET, work);
+    memset(work, 0xff, bf16_mlp_bytes(F));
+    k->mm(apart, &(Bf16Term){{.m = hidden}, packed_down}, 1, NULL, SET, work);
     k->mlp(y, again, x, gu, packed_down, F, work);
     k->mlp(bare, (Mat){0}, x, gu, packed_down, F, work);
     same_rows(y, 0, apart, 0, n);
@@ -284,11 +327,11 @@ static void one_mlp(int D, int F, int n, int with, const AmxKernels *k)
     rig_close(&j.r);
 }
 
-TEST(amx_mlp)
+TEST(bf16_mlp)
 {
     static const int size[][3] = {{16, 20, 1}, {33, 31, 33}, {64, 100, 70}, {1, 17, 16}, {100, 1, 17}, {20, 65, 600}, {600, 40, 33}, {40, 600, 31}};
-    for (int i = 0; kernels(i); i++)
-        for (int s = 0; s < 8; s++) one_mlp(size[s][0], size[s][1], size[s][2], s, kernels(i));
+    for (int k = 0; k < 2 * KINDS; k++)
+        for (int s = 0; s < 8 && kernels(k / 2, k % 2); s++) one_mlp(size[s][0], size[s][1], size[s][2], s, kernels(k / 2, k % 2));
 }
 
 /* dW in tiles of (rows,cols), the rows of dy and x in one call or in two. */
@@ -297,8 +340,8 @@ static void make_dw(const Job *j, float *dw, int rows, int cols, int n, int firs
     int out = j->x[0].m.cols, in = j->x[1].m.cols;
     for (int r = 0; r < out; r += rows)
         for (int c = 0; c < in; c += cols) {
-            AmxRows dy = j->x[0], x = j->x[1];
-            memset(j->work, 0xff, amx_dw_bytes(rows, cols));
+            Bf16Rows dy = j->x[0], x = j->x[1];
+            memset(j->work, 0xff, bf16_dw_bytes(rows, cols));
             j->k->dw(dw, in, r, imin(rows, out - r), c, imin(cols, in - c), dy, x, first, j->work);
             if (first == n) continue;
             if (dy.token) dy.token += first; else dy.m = mat_at_row(dy.m, first);
@@ -309,7 +352,7 @@ static void make_dw(const Job *j, float *dw, int rows, int cols, int n, int firs
         }
 }
 
-static void one_dw(int out, int in, int n, int with, const AmxKernels *k)
+static void one_dw(int out, int in, int n, int with, const Bf16Kernels *k)
 {
     Job j = {.k = k};
     rig_open(&j.r, (const int[]){1, 0, -1}, 1, 1, BF16, with % 3);
@@ -318,7 +361,7 @@ static void one_dw(int out, int in, int n, int with, const AmxKernels *k)
     j.x[0] = some_rows(&j.r, imax(n, MOST), out, plain);
     j.x[1] = some_rows(&j.r, imax(n, MOST), in, plain + 1 - (n > MOST));
     float *before = rig_floats(&j.r, size, 0, 1), *dw = rig_mem(&j.r, 4 * size), *other = rig_mem(&j.r, 4 * size);
-    j.work = rig_mem(&j.r, amx_dw_bytes(imax(out, 32), imax(in, 64)));
+    j.work = rig_mem(&j.r, bf16_dw_bytes(imax(out, 32), imax(in, 64)));
     memcpy(dw, before, 4 * size);
     memcpy(other, before, 4 * size);
     make_dw(&j, dw, out, in, n, n);
@@ -338,17 +381,17 @@ static void one_dw(int out, int in, int n, int with, const AmxKernels *k)
     rig_close(&j.r);
 }
 
-TEST(amx_dw)
+TEST(bf16_dw)
 {
     static const int size[][2] = {{1, 1}, {16, 20}, {33, 31}, {64, 96}, {100, 70}, {17, 130}}, rows[] = {0, 1, 2, 15, 31, 32, 33, 63, 70};
-    for (int i = 0; kernels(i); i++)
-        for (int n = 0; n < 9; n++)
-            for (int s = 0; s < 6; s++) one_dw(size[s][0], size[s][1], rows[n], n + s, kernels(i));
+    for (int k = 0; k < 2 * KINDS; k++)
+        for (int n = 0; n < 9 && kernels(k / 2, k % 2); n++)
+            for (int s = 0; s < 6; s++) one_dw(size[s][0], size[s][1], rows[n], n + s, kernels(k / 2, k % 2));
 }
 
-TEST(amx_dw_of_many_rows)
+TEST(bf16_dw_of_many_rows)
 {
     static const int rows[] = {511, 512, 513, 1030};
-    for (int i = 0; kernels(i); i++)
-        for (int n = 0; n < 4; n++) one_dw(33, 40, rows[n], 6 * n, kernels(i));
+    for (int k = 0; k < 2 * KINDS; k++)
+        for (int n = 0; n < 4 && kernels(k / 2, k % 2); n++) one_dw(33, 40, rows[n], 6 * n, kernels(k / 2, k % 2));
 }

@@ -1,5 +1,5 @@
-/* amx_here.c - may this process use AMX? Compiled for any processor. */
-#include "kernels/cpu/amx_mm.h"
+/* bf16_here.c - may this process use AMX, or AVX512-BF16? Compiled for any processor. */
+#include "kernels/cpu/bf16_mm.h"
 
 #if defined __x86_64__
 #include <cpuid.h>
@@ -28,6 +28,14 @@ static int system_saves(void)
 }
 
 int amx_here(void) { return processor_has() && system_saves() && syscall(SYS_arch_prctl, GET_RIGHT, TILE_DATA) == 0; }
+
+/* The compiler's own test asks the operating system, too, whether it saves the registers. */
+int dot_here(void)
+{
+    return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
+}
 #else
 int amx_here(void) { return 0; }
+int dot_here(void) { return 0; }
 #endif

@@ -1,0 +1,8 @@
+/* dots_ops.c - the ops of bf16 runs over AVX512-BF16's products of pairs in plain C, so that the op tests run over them on any machine. */
+#define TIER        dots
+#define BF16_TABLE  dots_kernels
+#define LOWER(name) ref_##name
+#include "kernels/bf16_help.h"
+#include "kernels/op_help.h"
+
+#include "kernels/cpu/bf16_ops.inc"
