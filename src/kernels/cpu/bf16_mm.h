@@ -27,6 +27,15 @@ typedef struct Bf16Rows { Mat m; const int *token; const float *scale; } Bf16Row
 typedef struct Bf16Term { Bf16Rows x; const bf16 *w; } Bf16Term;                /* x (n,K) times a packed weight (K,N) */
 typedef enum { TO_OUT, TO_IN } Bf16Way;                                       /* y = x W^T: K = in, N = out; dx = dy W: K = out, N = in */
 
+/* What the items of attention work at: one for each segment and key/value head. */
+typedef struct Bf16Attention {
+    Mat qkv, o, d_o, dqkv;
+    float *lse, *rope;                   /* rope (longest, d): cos of the d/2 angles of a position, then sin */
+    const Attn *a;
+    const Input *in;
+    char *work; size_t each;             /* per worker: attention_bytes() */
+} Bf16Attention;
+
 typedef struct Bf16Kernels {
     /* Panel `panel` of the weight of a group (out,in), written where it belongs in `to`: any order, any thread. */
     void (*pack)(bf16 *to, Stored w, int out, int in, Bf16Way way, int panel);
@@ -40,6 +49,8 @@ typedef struct Bf16Kernels {
     void (*mlp)(Mat y, Mat keep, Bf16Rows x, const bf16 *gate_up, const bf16 *down, int F, void *work);
     /* Rows [r,+rows), columns [c,+cols) of dw (..,in) += dy^T x over n rows: 32 at a time, in order from the first */
     void (*dw)(float *dw, int in, int r, int rows, int c, int cols, Bf16Rows dy, Bf16Rows x, int n, void *work);
+    size_t (*attention_bytes)(int longest, int d, int backward);
+    ParItem *attention, *attention_bwd;  /* arg: a Bf16Attention */
 } Bf16Kernels;
 
 extern const Bf16Kernels amx_kernels;      /* only where amx_here() */
