@@ -106,7 +106,7 @@ typedef struct Dims { int tokens, chunks, longest, D, H, Hk, d, E, K, F, Fe, P, 
 typedef struct Device {
     const char *name;                /* "cpu" */
     int     on_host;                 /* its memory is the machine's */
-    int     fast_bf16;               /* it multiplies bf16 matrices faster than fp32 ones */
+    int    (*fast_bf16)(void);       /* does it multiply bf16 matrices faster than fp32 ones? */
     int    (*count)(void);           /* how many there are, of which this process may use each by its number */
     int    (*open)(Backend *b, int number, Err *e);               /* name, dtype and par are there; fills the rest */
     void   (*close)(Backend *b);
@@ -197,11 +197,12 @@ void avx2_override(Ops *o, Dtype type);          /* the same source for AVX2 and
 void avx512_override(Ops *o, Dtype type);        /* the same source for AVX-512 F, BW, DQ and VL */
 void dot_override(Ops *o, Dtype type);           /* of bf16 runs, what is mostly products, by AVX512-BF16 */
 void amx_override(Ops *o, Dtype type);           /* the same source for AMX */
-size_t ref_scratch_bytes(const Dims *d, Dtype type, int threads);
-size_t base_scratch_bytes(const Dims *d, Dtype type, int threads);
-size_t avx2_scratch_bytes(const Dims *d, Dtype type, int threads);
-size_t avx512_scratch_bytes(const Dims *d, Dtype type, int threads);
-size_t dot_scratch_bytes(const Dims *d, Dtype type, int threads);
-size_t amx_scratch_bytes(const Dims *d, Dtype type, int threads);
+/* Of the bodies of a tier that are in use. */
+size_t ref_scratch_bytes(const Dims *d, Dtype type, int threads, const Ops *o);
+size_t base_scratch_bytes(const Dims *d, Dtype type, int threads, const Ops *o);
+size_t avx2_scratch_bytes(const Dims *d, Dtype type, int threads, const Ops *o);
+size_t avx512_scratch_bytes(const Dims *d, Dtype type, int threads, const Ops *o);
+size_t dot_scratch_bytes(const Dims *d, Dtype type, int threads, const Ops *o);
+size_t amx_scratch_bytes(const Dims *d, Dtype type, int threads, const Ops *o);
 
 #endif

@@ -49,7 +49,7 @@ static void say_device(const Run *r)
     const DeviceOpts *d = r->spec->device;
     event_say(&r->spec->events, FTS_EVENT_NOTICE, "computing in %s with %d thread%s on %s", r->b->dtype == BF16 ? "bf16" : "fp32",
               par_threads(r->b->par), par_threads(r->b->par) == 1 ? "" : "s", r->backend);
-    if (r->b->dtype == BF16 && !r->b->device->fast_bf16) event_say(&r->spec->events, FTS_EVENT_NOTICE, "--bf16: this device has no fast bf16 products, the plain ones that define them are slow");
+    if (r->b->dtype == BF16 && !r->b->device->fast_bf16()) event_say(&r->spec->events, FTS_EVENT_NOTICE, "--bf16: this processor multiplies bf16 no faster than fp32, it saves memory alone");
     if (d->bf16 == 1 && !d->amp) event_say(&r->spec->events, FTS_EVENT_NOTICE, "--bf16 has no effect with --no-amp");
 }
 
@@ -60,7 +60,7 @@ static int open_device(Run *r, Err *e)
     int number;
     const Device *kind = backend_device(d->device ? d->device : "auto", &number, e);
     if (!kind) return -1;
-    Dtype type = d->amp && (d->bf16 == OPT_UNSET ? kind->fast_bf16 : d->bf16 == 1) ? BF16 : F32;
+    Dtype type = d->amp && (d->bf16 == OPT_UNSET ? kind->fast_bf16() : d->bf16 == 1) ? BF16 : F32;
     snprintf(r->device, sizeof r->device, kind->on_host ? "%s" : "%s:%d", kind->name, number);
     if (backend_open(&r->b, r->device, type, d->threads == OPT_UNSET ? 0 : (int)d->threads, e)) return -1;
     char text[256];

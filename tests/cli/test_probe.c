@@ -6,7 +6,7 @@
 #include "cli.h"
 
 #define SMALL "--n-decoder-layers 1 --num-experts 2 --k 1 --n-head 2 --seq-max-len 64 --seq-stride 64 --threads 2"
-#define SANITY "--n-decoder-layers 2 --num-experts 2 --k 1 --n-head 2 --seq-max-len 512 --seq-stride 512 --hidden-size 64 --memory-limit 2G"
+#define SANITY "--n-decoder-layers 2 --num-experts 2 --k 1 --n-head 2 --seq-max-len 512 --seq-stride 512 --hidden-size 64 --memory-limit 1G"
 #define BASE "--preset base --memory-limit 20G"
 
 /* The n-th number of the line that begins with `name`. */

@@ -102,7 +102,7 @@ TEST(cli_train_takes_what_is_planned)
     CHECK(cli("$P data synth %s/full --series 256 --length 513", dir)->status == 0);
     takes_what_is_planned(dir, "");
     takes_what_is_planned(dir, "--bf16");
-    takes_what_is_planned(dir, "--patch --patch-len 32 --batch-size 256");
+    takes_what_is_planned(dir, "--patch --patch-len 32 --batch-size 256 --hidden-size 128");
 }
 
 #define RUN "$P train --dataset-path %s --val-split 0 --no-tensorboard --log-every 4 --seed 5 " CLI_SMALL " "

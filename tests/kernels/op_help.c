@@ -13,10 +13,10 @@ enum { FENCE = 64, CANARY = 0xc5, GARBAGE = 0xff };      /* garbage is NaN in bo
 const char *const tier_names[TIERS] = {"ref", "base", "avx2", "avx512", "avx512_bf16", "wide", "tiles", "dots", "cuda"};
 
 /* Those that no device knows lie above one that it does. */
-typedef struct Own { const char *name, *above; int all; void (*override)(Ops *o, Dtype type); size_t (*scratch)(const Dims *d, Dtype type, int threads); } Own;
+typedef struct Own { const char *name, *above; void (*override)(Ops *o, Dtype type); size_t (*scratch)(const Dims *d, Dtype type, int threads, const Ops *o); } Own;
 static const Own *own_of(const char *tier)
 {
-    static const Own own[] = {{"wide", "base", 1, wide_override, wide_scratch_bytes}, {"tiles", "ref", 0, tiles_override, tiles_scratch_bytes}, {"dots", "ref", 0, dots_override, dots_scratch_bytes}};
+    static const Own own[] = {{"wide", "base", wide_override, wide_scratch_bytes}, {"tiles", "ref", tiles_override, tiles_scratch_bytes}, {"dots", "ref", dots_override, dots_scratch_bytes}};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (!strcmp(own[i].name, tier)) return &own[i];
     return NULL;
@@ -422,13 +422,11 @@ Backend *tier_open(const char *tier, Dtype type, int threads, const Dims *d)
         if (strncmp(tier, "avx", 3) && !device) test_fail(__FILE__, __LINE__, "%s", e.message);
         return NULL;
     }
-    size_t more = own ? own->scratch(d, type, threads) : 0;
-    b->scratch_size = own && own->all ? 0 : backend_scratch_bytes(b, d);
+    if (own) own->override(&b->ops, type);
+    size_t more = own ? own->scratch(d, type, threads, &b->ops) : 0;
+    b->scratch_size = backend_scratch_bytes(b, d);
     if (more > b->scratch_size) b->scratch_size = more;
-    if (own) {
-        own->override(&b->ops, type);
-        b->tier = tier;
-    }
+    if (own) b->tier = tier;
     b->scratch = aligned(b->scratch_size + FENCE, device);
     memset((char *)b->scratch + b->scratch_size, CANARY, FENCE);
     return b;

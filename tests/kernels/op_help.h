@@ -98,11 +98,11 @@ void     tier_soil(Backend *b, int byte);
 extern const char *const tier_names[TIERS];                            /* "cuda" last */
 int      tier_has(int tier, Dtype type);                               /* some are for bf16 alone */
 void     wide_override(Ops *o, Dtype type);
-size_t   wide_scratch_bytes(const Dims *d, Dtype type, int threads);
+size_t   wide_scratch_bytes(const Dims *d, Dtype type, int threads, const Ops *o);
 void     tiles_override(Ops *o, Dtype type);
-size_t   tiles_scratch_bytes(const Dims *d, Dtype type, int threads);
+size_t   tiles_scratch_bytes(const Dims *d, Dtype type, int threads, const Ops *o);
 void     dots_override(Ops *o, Dtype type);
-size_t   dots_scratch_bytes(const Dims *d, Dtype type, int threads);
+size_t   dots_scratch_bytes(const Dims *d, Dtype type, int threads, const Ops *o);
 
 /* grad against central differences of f over p: five points, h = 2^-4, so the error is h^4/30 of the fifth derivative (5e-7 of
  * functions whose derivatives are about 1) and 1.5/h = 24 times the rounding of f, a sum of fp32 numbers (1e-6 of its size). */

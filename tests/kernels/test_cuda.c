@@ -180,7 +180,7 @@ TEST(cuda_text_names_device_and_products)
     if (!b) return;
     CHECK(backend_text(b, text, sizeof text) == (int)strlen(text) && !strncmp(text, "cuda:0 (", 8));
     if (!test_device_is_real() && !test_wgmma_asked()) TEXT(text, "cuda:0 (emulator, own products, own attention)");
-    CHECK(!strcmp(b->name, "cuda") && b->device->fast_bf16 && !b->device->on_host && backend_memory(b) > 0);
+    CHECK(!strcmp(b->name, "cuda") && b->device->fast_bf16() && !b->device->on_host && backend_memory(b) > 0);
     backend_close(b);
 }
 

@@ -29,14 +29,20 @@ static int has_amx(void) { return has_dot() && amx_here(); }
 #endif
 
 /* In order: each overwrites what it does better than those before it. */
-static const struct { const char *name; int (*here)(void); void (*override)(Ops *o, Dtype type); size_t (*scratch)(const Dims *d, Dtype type, int threads); } tiers[] = {
-    {"ref", always, NULL, ref_scratch_bytes},
-    {"base", always, base_override, base_scratch_bytes},
+static const struct {
+    const char *name;
+    int (*here)(void);
+    int fast_bf16;
+    void (*override)(Ops *o, Dtype type);
+    size_t (*scratch)(const Dims *d, Dtype type, int threads, const Ops *o);
+} tiers[] = {
+    {"ref", always, 0, NULL, ref_scratch_bytes},
+    {"base", always, 0, base_override, base_scratch_bytes},
 #if defined __x86_64__
-    {"avx2", has_avx2, avx2_override, avx2_scratch_bytes},
-    {"avx512", has_avx512, avx512_override, avx512_scratch_bytes},
-    {"avx512_bf16", has_dot, dot_override, dot_scratch_bytes},
-    {"amx", has_amx, amx_override, amx_scratch_bytes},
+    {"avx2", has_avx2, 0, avx2_override, avx2_scratch_bytes},
+    {"avx512", has_avx512, 0, avx512_override, avx512_scratch_bytes},
+    {"avx512_bf16", has_dot, 1, dot_override, dot_scratch_bytes},
+    {"amx", has_amx, 1, amx_override, amx_scratch_bytes},
 #endif
 };
 enum { NTIERS = sizeof tiers / sizeof *tiers };
@@ -58,6 +64,13 @@ static int choose_tier(Err *e)
         if (!strcmp(tiers[i].name, forced) && i <= best) return i;
     }
     return err_set(e, FTS_USAGE, "FTS_TIER=%s: this machine has no such tier, the best one it has is '%s'", forced, tiers[best].name);
+}
+
+static int cpu_fast_bf16(void)
+{
+    Err e;
+    int tier = choose_tier(&e);
+    return tier >= 0 && tiers[tier].fast_bf16;
 }
 
 static int cpu_open(Backend *b, int number, Err *e)
@@ -114,7 +127,7 @@ static size_t cpu_scratch_bytes(const Backend *b, const Dims *d)
 {
     size_t largest = 0;
     for (int i = 0; i < NTIERS; i++) {
-        size_t bytes = tiers[i].scratch(d, b->dtype, par_threads(b->par));
+        size_t bytes = tiers[i].scratch(d, b->dtype, par_threads(b->par), &b->ops);
         if (bytes > largest) largest = bytes;
         if (b->tier == tiers[i].name) break;
     }
@@ -136,7 +149,7 @@ static int cpu_text(const Backend *b, char *text, size_t size)
 }
 
 const Device cpu_device = {
-    .name = "cpu", .on_host = 1, .count = always, .open = cpu_open, .close = cpu_close, .sync = cpu_sync, .alloc = cpu_alloc, .free = cpu_free, .sparse = cpu_sparse,
+    .name = "cpu", .on_host = 1, .fast_bf16 = cpu_fast_bf16, .count = always, .open = cpu_open, .close = cpu_close, .sync = cpu_sync, .alloc = cpu_alloc, .free = cpu_free, .sparse = cpu_sparse,
     .upload = cpu_upload, .download = cpu_download, .input = cpu_input, .cache_bytes = cpu_cache_bytes, .scratch_bytes = cpu_scratch_bytes,
     .input_bytes = cpu_input_bytes, .reserve = cpu_reserve, .memory = cpu_memory, .unused = cpu_unused,
     .used = cpu_used, .text = cpu_text,

@@ -210,14 +210,17 @@ void ref_rows(Backend *b, Mat y, Mat x, const int *row)
     for (int i = 0; i < y.rows; i++) memmove(mat_from(y, i, 0).p, mat_from(x, row[i], 0).p, (size_t)y.cols * dtype_size(y.type));
 }
 
-size_t ref_scratch_bytes(const Dims *d, Dtype type, int threads)
+/* Products of weights that are `full` may always come here. */
+size_t ref_scratch_bytes(const Dims *d, Dtype type, int threads, const Ops *o)
 {
-    (void)type;
-    size_t (*const family[])(const Dims *, int) = {ref_embed_scratch, ref_linear_scratch, ref_attention_scratch,
-                                                   ref_route_scratch, ref_ffn_scratch, ref_loss_scratch};
+    const struct { size_t (*bytes)(const Dims *, int); int used; } family[] = {
+        {ref_embed_scratch, o->embed == ref_embed}, {ref_linear_scratch, 1},
+        {ref_attention_scratch, d->forecast ? o->attend_cache == ref_attend_cache : o->attention == ref_attention},
+        {ref_route_scratch, o->route == ref_route}, {ref_ffn_scratch, o->ffn == ref_ffn}, {ref_loss_scratch, o->heads_loss == ref_heads_loss}};
     size_t largest = 0;
+    (void)type;
     for (size_t i = 0; i < sizeof family / sizeof *family; i++) {
-        size_t bytes = family[i](d, threads);
+        size_t bytes = family[i].used ? family[i].bytes(d, threads) : 0;
         if (bytes > largest) largest = bytes;
     }
     return largest;

@@ -30,6 +30,8 @@ void note(Backend *b, cudaError_t error, const char *where)
 
 static int refuse(Err *e, const char *what, cudaError_t error) { return err_set(e, FTS_DEVICE, "--device cuda: %s: %s", what, cudaGetErrorString(error)); }
 
+static int fast_bf16() { return 1; }
+
 static int count()
 {
     int n = 0;
@@ -459,7 +461,7 @@ static int text(const Backend *b, char *to, size_t size)
 extern "C" {
 extern const Device cuda_device;
 const Device cuda_device = {
-    .name = "cuda", .on_host = 0, .fast_bf16 = 1, .count = fts_cuda::count, .open = fts_cuda::open, .close = fts_cuda::close, .sync = fts_cuda::sync,
+    .name = "cuda", .on_host = 0, .fast_bf16 = fts_cuda::fast_bf16, .count = fts_cuda::count, .open = fts_cuda::open, .close = fts_cuda::close, .sync = fts_cuda::sync,
     .alloc = fts_cuda::alloc, .free = fts_cuda::release, .upload = fts_cuda::upload, .download = fts_cuda::download, .input = fts_cuda::input,
     .cache_bytes = fts_cuda::cache_bytes, .scratch_bytes = fts_cuda::scratch_bytes, .input_bytes = fts_cuda::input_bytes, .reserve = fts_cuda::reserve,
     .memory = fts_cuda::memory, .unused = fts_cuda::unused, .used = fts_cuda::used, .copies_bytes = fts_cuda::copies_bytes, .copies = fts_cuda::copies,
