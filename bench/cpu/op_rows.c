@@ -119,20 +119,25 @@ ROW(attention_bwd)
     return attended(l, 4);
 }
 
-/* A narrow product that reads each row once: bound by memory. */
-ROW(route)
+static Router router(const Flat *f, const Moe *x, float eps)
+{
+    return (Router){weight_of(f, x->gate), weight_of(f, x->share), vec_of(f, x->norm), eps};
+}
+
+/* A norm and a narrow product that could read each row once: bound by memory. */
+ROW(norm_route)
 {
     HERE;
-    Router r = {weight_of(f, k->moe->gate), weight_of(f, k->moe->share)};
+    Router r = router(f, k->moe, c->eps);
     Route to = x->route;
-    b->ops.route(b, &to, balance_of(&m->train, m, 0, 0), xn, &r, in);
-    return moved(n * (T * D + 4 * c->E + 4 * c->K));
+    b->ops.norm_route(b, &to, balance_of(&m->train, m, 0, 0), xn, mat_head(x->keep, rows), x->rstd, h, &r, in);
+    return moved(n * (D * (4 + 2 * T) + 4 * c->E + 4 * c->K));
 }
 
 ROW(route_bwd)
 {
     HERE;
-    Router r = {weight_of(f, k->moe->gate), weight_of(f, k->moe->share)};
+    Router r = router(f, k->moe, c->eps);
     b->ops.route_bwd(b, dxn, xn, &r, &x->route, balance_of(&m->train, m, 0, 0), 0, in);
     return moved(n * (3 * T * D + 4 * c->E + 8 * c->K));
 }
@@ -234,7 +239,7 @@ ROW(adamw)
 
 /* In an order in which each finds what it needs. */
 const OpRow op_rows[] = {
-    {"embed", 0, embed}, {"norm", 0, norm}, {"linear qkv", 0, qkv}, {"attention", 1, attention}, {"linear out", 0, out}, {"route", 0, route},
+    {"embed", 0, embed}, {"norm", 0, norm}, {"linear qkv", 0, qkv}, {"attention", 1, attention}, {"linear out", 0, out}, {"norm_route", 0, norm_route},
     {"dispatch", 0, dispatch}, {"ffn, experts", 0, ffn_experts}, {"ffn, shared", 0, ffn_shared}, {"combine", 0, combine}, {"heads_loss, with gradients", 0, heads_loss},
     {"ffn_bwd, experts", 0, ffn_bwd_experts}, {"ffn_bwd, shared", 0, ffn_bwd_shared}, {"combine_bwd", 0, combine_bwd}, {"route_bwd", 0, route_bwd},
     {"norm_bwd", 0, norm_bwd}, {"linear_dx out", 0, out_dx}, {"linear_dw out", 0, out_dw}, {"attention_bwd", 1, attention_bwd}, {"linear_dx qkv", 0, qkv_dx},

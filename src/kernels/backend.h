@@ -59,7 +59,7 @@ typedef struct Route {               /* who computes what; kept for backward, ne
     int E, K;                        /* K = 0: no experts, only the shared one (use_dense: shared.scale NULL) */
 } Route;
 
-typedef struct Router { Weight gate, share; } Router;                   /* (E,D) and (1,D) */
+typedef struct Router { Weight gate, share; Vec norm; float eps; } Router;     /* (E,D) and (1,D); the norm before it, which route_bwd does not read */
 typedef struct Balance {             /* of one router */
     int64_t *count;                  /* (E) (token, slot) pairs per expert of this step so far */
     double *psum;                    /* (E) sum of prob over this step's tokens so far */

@@ -43,7 +43,7 @@ static inline double attn_madds(const Attn *a, const Input *in) { return (double
 #define COST_attention     COST(4 * attn_madds(a, in), mat_bytes(qkv) + mat_bytes(o) + 4.0 * in->ntok * a->H)
 #define COST_attend_cache  COST(4 * attn_madds(a, in), mat_bytes(qkv) + mat_bytes(o))
 #define COST_attention_bwd COST(10 * attn_madds(a, in), mat_bytes(qkv) + mat_bytes(dqkv) + mat_bytes(o) + mat_bytes(d_o) + 4.0 * in->ntok * a->H)
-#define COST_route         COST(2 * x.rows * router_numbers(w), mat_bytes(x) + 4.0 * x.rows * (r->E + 1) + 4 * router_numbers(w))
+#define COST_norm_route    COST(4 * mat_numbers(h) + 2 * h.rows * router_numbers(w), mat_bytes(h) + mat_bytes(keep) + mat_bytes(y) + 4.0 * h.rows * (r->E + 1) + 4 * router_numbers(w))
 #define COST_dispatch      COST(0, 4.0 * r->routed.n * 5)
 #define COST_route_bwd     COST(4 * x.rows * router_numbers(w), mat_bytes(x) + 2 * mat_bytes(dx) + 4.0 * x.rows * (r->E + 1) + 12 * router_numbers(w))
 #define COST_ffn           COST(2 * ffn_madds(w, r), mat_bytes(y) + mat_bytes(keep) + mat_bytes(x) + 4 * ffn_numbers(w))

@@ -54,12 +54,18 @@ static Mat shared_rows(const Model *m, int n)
     return (Mat){(char *)m->rows.p + skip, n, m->c.D, m->c.D, m->rows.type};
 }
 
+static Router router_of(const Model *m, const Moe *x)
+{
+    return (Router){weight_of(&m->flat, x->gate), weight_of(&m->flat, x->share), vec_of(&m->flat, x->norm), m->c.eps};
+}
+
+/* The normalised rows, and who computes what of them. */
 static void route(Model *m, int l, int b, const Meter *t, const Input *in)
 {
-    const Moe *x = &m->block[l].moe[b];
+    int n = in->ntok;
     MoeActs *a = &m->acts[l].moe[b];
-    Router r = {weight_of(&m->flat, x->gate), weight_of(&m->flat, x->share)};
-    m->b->ops.route(m->b, &a->route, balance_of(t, m, l, b), mat_head(m->xn, in->ntok), &r, in);
+    Router r = router_of(m, &m->block[l].moe[b]);
+    m->b->ops.norm_route(m->b, &a->route, balance_of(t, m, l, b), mat_head(m->xn, n), mat_head(a->keep, n), a->rstd, mat_head(m->h, n), &r, in);
     tap(m, l, b, "prob", (Mat){a->route.prob, in->ntok, m->c.E, m->c.E, F32});
     tap(m, l, b, "share", (Mat){a->route.shared.scale, in->ntok, 1, 1, F32});
     tap(m, l, b, "expert", (Mat){a->route.expert, in->ntok, m->c.K, m->c.K, F32});
@@ -74,15 +80,15 @@ void moe_forward(Model *m, int l, int b, const Meter *t, const Input *in)
     const Moe *x = &m->block[l].moe[b];
     MoeActs *a = &m->acts[l].moe[b];
     Mat h = mat_head(m->h, n), xn = mat_head(m->xn, n), y = routed_rows(m, n), ys = shared_rows(m, n);
-    op->norm(m->b, xn, mat_head(a->keep, n), a->rstd, h, vec_of(&m->flat, x->norm), m->c.eps);
-    tap(m, l, b, "moe_norm", xn);
     a->route.shared.n = n;
     a->route.routed.n = y.rows;
-    if (!m->c.dense) {
+    if (m->c.dense) op->norm(m->b, xn, mat_head(a->keep, n), a->rstd, h, vec_of(&m->flat, x->norm), m->c.eps);
+    else {
         Ffn experts_w = ffn_of(&m->flat, x->eg, x->eu, x->ed);
         route(m, l, b, t, in);
         op->ffn(m->b, y, mat_head(a->keep_e, y.rows), xn, &experts_w, &a->route.routed, in);
     }
+    tap(m, l, b, "moe_norm", xn);
     Ffn shared = ffn_of(&m->flat, x->sg, x->su, x->sd);
     op->ffn(m->b, ys, mat_head(a->keep_s, n), xn, &shared, &a->route.shared, in);
     op->combine(m->b, h, y, ys, &a->route, in);
@@ -109,7 +115,7 @@ void moe_backward(Model *m, int l, int b, const Meter *t, double aux_coef, const
     op->ffn_bwd(m->b, dys, dh, mat_head(a->keep_s, n), xn, &shared, &a->route.shared, in);
     op->combine_bwd(m->b, dxn, dy, dys, &a->route, in);
     if (!m->c.dense) {
-        Router r = {weight_of(&m->flat, x->gate), weight_of(&m->flat, x->share)};
+        Router r = router_of(m, x);
         op->route_bwd(m->b, dxn, xn, &r, &a->route, balance_of(t, m, l, b), aux_coef, in);
     }
     op->norm_bwd(m->b, dh, dxn, keep, a->rstd, norm, in);

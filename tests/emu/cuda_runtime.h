@@ -31,6 +31,7 @@ struct dim3 { unsigned x, y, z; constexpr dim3(unsigned a = 1, unsigned b = 1, u
 
 struct alignas(16) float4 { float x, y, z, w; };
 struct alignas(16) uint4 { unsigned x, y, z, w; };
+struct alignas(8) uint2 { unsigned x, y; };
 
 namespace emu {
 struct Now { dim3 thread, block, threads, grid; };

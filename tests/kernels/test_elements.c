@@ -231,6 +231,7 @@ TEST(op_norm)
 {
     for (int s = 0; s < nshapes; s++)
         for (int i = 0; i < 5; i++) {
+            if (s < 3) one_norm(s, 8 * width[i] + 8, F32, 0);
             one_norm(s, width[i], F32, i % 2);
             if (s < nsmall) one_norm(s, width[i], BF16, i % 2);
         }

@@ -1,4 +1,4 @@
-/* route, dispatch, route_bwd, balance. Numbers are drawn so that no rounding changes who is chosen; what is equal is equal in every tier. */
+/* norm_route, dispatch, route_bwd, balance. Numbers are drawn so that no rounding changes who is chosen; what is equal is equal in every tier. */
 #include "kernels/op_help.h"
 
 #include <math.h>
@@ -8,12 +8,15 @@
 #include "util/rng.h"
 
 static const int width[] = {16, 20, 36, 64, 1, 17, 100};
-enum { NWIDTHS = sizeof width / sizeof *width, EXPERTS = 20 };
+enum { NWIDTHS = sizeof width / sizeof *width, EXPERTS = 36, LONG = 4 };
+/* Rows that a warp does not hold in registers, and just more than it reads at once. For few tokens. */
+static const int wide[LONG] = {520, 136, 129, 1100};
 enum { PLAIN, ALIKE, LARGE, KINDS };     /* ALIKE: the first and the last expert have equal weights. LARGE: logits of about 1000 */
 
-typedef struct Gate { Rig r; Route route, again; Router w; Balance s; double coef; Mat x, dx; Backend *b; Out *prob, *expert, *scale, *psum, *odx, *ogate, *oshare; } Gate;
+/* x is what is routed: kept rows whose norm, with rstd and weights of 1, is they themselves in every tier. */
+typedef struct Gate { Rig r; Route route, again; Router w; Balance s; double coef; Mat x, y, dx; float *one; Backend *b; Out *oy, *prob, *expert, *scale, *psum, *odx, *ogate, *oshare; } Gate;
 
-/* routes(), then more experts than a vector has numbers; with 16 the shared gate is the first column behind a padding. */
+/* routes(), then more experts than a vector has numbers, and than a warp has threads; with 16 the shared gate is the first column behind a padding. */
 static int shape_of(int i, int *E, int *K)
 {
     static const int more_experts[] = {16, EXPERTS};
@@ -76,10 +79,13 @@ static void gate_open(Gate *k, const int *shape, int D, int E, int K, Dtype type
     k->r.dims.D = D;
     k->route = rig_route(&k->r, E, K, crowd);
     double scale = kind == LARGE ? 1000 / sqrt(D) : 0.5;
-    k->w = (Router){rig_weight(&k->r, 1, E, D, scale), rig_weight(&k->r, 1, 1, D, scale)};
+    int n = k->r.c.in.ntok;
+    k->w = (Router){rig_weight(&k->r, 1, E, D, scale), rig_weight(&k->r, 1, 1, D, scale), rig_vec(&k->r, D, 1, 0), 1e-6f};
     k->w.gate.full = k->w.share.full = 1;
     if (kind == ALIKE) memcpy((float *)k->w.gate.w + (E - 1) * D, k->w.gate.w, (size_t)D * sizeof(float));
-    k->x = rig_mat(&k->r, k->r.c.in.ntok, D, type, 1);
+    k->x = rig_mat(&k->r, n, D, type, 1);
+    k->y = rig_mat(&k->r, n, D, type, 0);
+    k->one = rig_floats(&k->r, (size_t)n, 1, 0);
     k->s = (Balance){.psum = rig_mem(&k->r, (size_t)E * sizeof(double)), .share = rig_floats(&k->r, (size_t)E, 0.25, 0.125)};
     for (int e = 0; e < E; e++) k->s.psum[e] = 1.5 + e;
 }
@@ -94,16 +100,27 @@ static void check_psum(const Gate *k, const char *tier, const Route *r, const do
     }
 }
 
+/* Where the routing of a micro-batch goes, and its rows. */
+static Route route_at(const Route *all, const Input *in, int tok)
+{
+    Route r = {.prob = all->prob + tok * all->E, .expert = all->expert + tok * all->K, .E = all->E, .K = all->K};
+    r.shared = (Rows){.scale = all->shared.scale + tok, .n = in->ntok};
+    return r;
+}
+static Mat rows_at(Mat m, const Input *in, int tok)
+{
+    m = mat_at_row(m, tok);
+    m.rows = in->ntok;
+    return m;
+}
+
 static void run_route(void *job, Backend *b, const Input *in, int tok)
 {
     const Gate *k = job;
     double before[EXPERTS];
     memcpy(before, k->s.psum, (size_t)k->route.E * sizeof *before);
-    Route r = {.prob = k->route.prob + tok * k->route.E, .expert = k->route.expert + tok * k->route.K, .E = k->route.E, .K = k->route.K};
-    r.shared = (Rows){.scale = k->route.shared.scale + tok, .n = in->ntok};
-    Mat x = mat_at_row(k->x, tok);
-    x.rows = in->ntok;
-    b->ops.route(b, &r, &k->s, x, &k->w, in);
+    Route r = route_at(&k->route, in, tok);
+    b->ops.norm_route(b, &r, &k->s, rows_at(k->y, in, tok), (Mat){0}, k->one + tok, rows_at(k->x, in, tok), &k->w, in);
     check_psum(k, b->tier, &r, before, in->ntok);
 }
 
@@ -149,6 +166,7 @@ static void route_formula(void *job, Rig *r)
             sum[e] += p[e];
             all[e] += terms[e];
         }
+        for (int i = 0; i < k->x.cols; i++) say(k->oy, t, i, (double)at(k->x, t, i), 0);
         double a, s = 1 / (1 + exp(-logit_of(k, t, E, &a)));
         say(k->scale, t, 0, s, s * ((1 - s) * a + 1) + 0x1p-100);
     }
@@ -165,6 +183,7 @@ static void one_route(int s, int D, int E, int K, Dtype type, int kind)
     memset(k.route.prob, 0xff, (size_t)(n * E) * sizeof(float));
     memset(k.route.expert, 0xff, (size_t)(n * K) * sizeof(int));
     memset(k.route.shared.scale, 0xff, (size_t)n * sizeof(float));
+    k.oy = rig_out_mat(&k.r, "y", k.y, 0);
     k.prob = rig_out(&k.r, "prob", 'f', k.route.prob, n, E, E, D + 2);
     k.expert = rig_out(&k.r, "expert", 'i', k.route.expert, n, K, K, 0);
     k.scale = rig_out(&k.r, "shared", 'f', k.route.shared.scale, n, 1, 1, D + 2);
@@ -174,10 +193,10 @@ static void one_route(int s, int D, int E, int K, Dtype type, int kind)
 }
 
 /* Of what is no number nobody is better: the first ones are chosen, so that later ops stay in bounds. */
-static void route_without_numbers(float x)
+static void route_without_numbers(float x, int D)
 {
     Gate k = {.b = NULL};
-    gate_open(&k, (const int[]){3, 0, -1}, 5, 8, 2, F32, 0, PLAIN, 0);
+    gate_open(&k, (const int[]){3, 0, -1}, D, 8, 2, F32, 0, PLAIN, 0);
     put(k.x, 1, 2, (double)x);
     for (int t = 0; t < TIERS; t++) {
         Backend *b = tier_open(tier_names[t], F32, 1, &k.r.dims);
@@ -190,11 +209,63 @@ static void route_without_numbers(float x)
     rig_close(&k.r);
 }
 
-TEST(op_route)
+static int same_bits(float x, float y) { return !memcmp(&x, &y, sizeof x); }
+
+/* y, keep and rstd are those of norm, and what is routed is y. [0]: by both ops, [1]: by one */
+static void route_twice(Gate *k, Backend *b, Mat h, Vec norm, Mat *keep, Mat *y, float **rstd)
 {
+    const Input *in = &k->r.c.in;
+    Router alone = k->w, both = k->w;
+    Route got[] = {k->route, k->again};
+    size_t n = (size_t)h.rows, E = (size_t)got->E;
+    both.norm = norm;
+    b->ops.norm(b, y[0], keep[0], rstd[0], h, norm, both.eps);
+    b->ops.norm_route(b, &got[0], &k->s, k->y, (Mat){0}, k->one, y[0], &alone, in);
+    b->ops.norm_route(b, &got[1], &k->s, y[1], keep[1], rstd[1], h, &both, in);
+    for (int t = 0; t < h.rows; t++)
+        for (int i = 0; i < h.cols; i++) CHECK(same_bits(at(y[0], t, i), at(y[1], t, i)) && same_bits(at(keep[0], t, i), at(keep[1], t, i)));
+    CHECK(!memcmp(rstd[0], rstd[1], n * sizeof(float)) && !memcmp(got[0].prob, got[1].prob, n * E * sizeof(float)));
+    CHECK(!memcmp(got[0].expert, got[1].expert, n * (size_t)got->K * sizeof(int)) && !memcmp(got[0].shared.scale, got[1].shared.scale, n * sizeof(float)));
+}
+
+static void one_twice(const int *shape, int D, int E, int K, Dtype type, int pad)
+{
+    Gate k = {.b = NULL};
+    gate_open(&k, shape, D, E, K, type, pad, PLAIN, 0);
+    int n = k.r.c.in.ntok;
+    k.again = rig_route(&k.r, E, K, 1);
+    Mat h = rig_mat(&k.r, n, D, F32, 3), keep[2], y[2];
+    Vec norm = rig_vec(&k.r, D, 1, 0.25);
+    float *rstd[2];
+    for (int i = 0; i < 2; i++) {
+        keep[i] = rig_mat(&k.r, n, D, type, 0);
+        y[i] = rig_mat(&k.r, n, D, type, 0);
+        rstd[i] = rig_mem(&k.r, (size_t)n * sizeof(float));
+    }
+    for (int t = 0; t < TIERS; t++) {
+        Backend *b = tier_open(tier_names[t], type, 1, &k.r.dims);
+        if (!b) continue;
+        tier_soil(b, 0xff);
+        route_twice(&k, b, h, norm, keep, y, rstd);
+        CHECK(tier_close(b) && rig_intact(&k.r));
+    }
+    rig_close(&k.r);
+}
+
+TEST(op_norm_route)
+{
+    static const int small[] = {2, 9, 0, 1, 0, -1};
     int E, K;
-    route_without_numbers(NAN);
-    route_without_numbers(INFINITY);
+    for (int D = 3; D <= 16; D += 13) {
+        route_without_numbers(NAN, D);
+        route_without_numbers(INFINITY, D);
+    }
+    for (int i = 0; i < NWIDTHS + LONG; i++)
+        for (int type = F32; type <= BF16; type++) {
+            int D = i < NWIDTHS ? width[i] : wide[i - NWIDTHS];
+            one_twice(small, D, 1 + i, 1 + i / 3, (Dtype)type, 8 * (i % 2));
+            if (i >= NWIDTHS) one_route(4, D, 1 + i, 1 + i % 2, (Dtype)type, i % KINDS);
+        }
     for (int s = 0; s < nshapes; s++)
         for (int i = 0; shape_of(i, &E, &K); i++)
             for (int kind = 0; K && kind < (s < nsmall ? KINDS : 1); kind++) {
@@ -301,9 +372,7 @@ static void run_route_bwd(void *job, Backend *b, const Input *in, int tok)
     const Gate *k = job;
     Part p;
     part_open(&p, &k->route, in, tok);
-    Mat x = mat_at_row(k->x, tok), dx = mat_at_row(k->dx, tok);
-    x.rows = dx.rows = in->ntok;
-    b->ops.route_bwd(b, dx, x, &k->w, &p.r, &k->s, k->coef, in);
+    b->ops.route_bwd(b, rows_at(k->dx, in, tok), rows_at(k->x, in, tok), &k->w, &p.r, &k->s, k->coef, in);
     part_close(&p);
 }
 
@@ -408,6 +477,8 @@ TEST(op_route_bwd)
 {
     int E, K;
     route_slopes();
+    for (int i = 0; i < LONG; i++)
+        for (int type = F32; type <= BF16; type++) one_route_bwd(i % 2 ? 8 : 4, wide[i], 4 * i + 2, 2, (Dtype)type, 0.37);
     for (int s = 0; s < nshapes; s++)
         for (int i = 0; shape_of(i, &E, &K); i++)
             for (int w = 0; K && w < (s < nsmall ? 2 : 1); w++) {

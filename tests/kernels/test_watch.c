@@ -128,7 +128,7 @@ static Weight weight(int groups, int out, int in) { return (Weight){.w = numbers
 static void call_all(Backend *b)
 {
     Weight dense = weight(1, O, W), embed = weight(1, W, 2);
-    Router router = {weight(1, E, W), weight(1, 1, W)};
+    Router router = {.gate = weight(1, E, W), .share = weight(1, 1, W)};
     Ffn ffn = {weight(E, F, W), weight(E, F, W), weight(E, W, F)};
     Attn a = {.H = 2, .Hk = 2, .d = 2};
     Route r = {.E = E, .K = K, .routed = {.n = K * T}, .shared = {.n = T}};
@@ -143,7 +143,7 @@ static void call_all(Backend *b)
     b->ops.linear_dw(b, &dense, (Vec){0}, mat(T, O), mat(T, W), &in2);
     b->ops.attention(b, mat(T, W), numbers, mat(T, 3 * W), &a, &in2);
     b->ops.attention_bwd(b, mat(T, 3 * W), mat(T, W), mat(T, W), numbers, mat(T, 3 * W), &a, &in2);
-    b->ops.route(b, &r, NULL, mat(T, W), &router, &in2);
+    b->ops.norm_route(b, &r, NULL, mat(T, W), mat(T, W), numbers, mat(T, W), &router, &in2);
     b->ops.route_bwd(b, mat(T, W), mat(T, W), &router, &r, NULL, 0, &in2);
     b->ops.ffn(b, mat(K * T, W), none, mat(T, W), &ffn, &r.routed, &in2);
     b->ops.ffn_bwd(b, mat(K * T, W), mat(T, W), mat(K * T, 2 * F), mat(T, W), &ffn, &r.routed, &in2);
@@ -186,7 +186,7 @@ TEST(watch_costs_by_hand)
         {AT_linear_dw, 2 * madds(O, W, T), 4 * (T * W + T * O + 2 * O * W)},
         {AT_attention, 2 * 2 * (2 * PAIRS * 2), 4 * (3 * T * W + T * W + 2 * T)},            /* scores and values; 2 heads of size 2 */
         {AT_attention_bwd, 2 * 5 * (2 * PAIRS * 2), 4 * (6 * T * W + 2 * T * W + 2 * T)},    /* scores again, dP, dV, dQ, dK */
-        {AT_route, 2 * madds(T, E + 1, W), 4 * (T * W + T * (E + 1) + (E + 1) * W)},
+        {AT_norm_route, 4 * T * W + 2 * madds(T, E + 1, W), 4 * (3 * T * W + T * (E + 1) + (E + 1) * W)},
         {AT_route_bwd, 4 * madds(T, E + 1, W), 4 * (3 * T * W + T * (E + 1) + 3 * (E + 1) * W)},
         {AT_ffn, 2 * K * T * row, 4 * (K * T * W + T * W + 3 * E * F * W)},
         {AT_ffn_bwd, K * T * (4 * row + 4 * row + 4 * madds(1, F, W)), 4 * (2 * (K * T * W + T * W + 9 * E * F * W) + 2 * K * T * F + 2 * T * W)},

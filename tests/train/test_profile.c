@@ -124,7 +124,7 @@ TEST(train_profile_counts_the_work_of_the_model)
     OK(read_trace(t, below(dir, "run/profiler/trace.json"), &e));
     CHECK(is_nested(t) && t->lanes == 3);
     double layer = 4.0 * WIDTH * WIDTH + 3 * WIDTH + WIDTH + 3.0 * WIDTH * 64 + 2 * 3.0 * WIDTH * 32, matrices = 2 * WIDTH + LAYERS * layer + 105.0 * WIDTH;
-    double want = 6e-9 * TOKENS * STEPS * matrices, got = work_of(t, "|embed|embed_bwd|linear|linear_dx|linear_dw|route|route_bwd|ffn|ffn_bwd|heads_loss|", 1);
+    double norms = 4e-9 * TOKENS * STEPS * LAYERS * WIDTH, want = 6e-9 * TOKENS * STEPS * matrices + norms, got = work_of(t, "|embed|embed_bwd|linear|linear_dx|linear_dw|norm_route|route_bwd|ffn|ffn_bwd|heads_loss|", 1);
     CHECK(fabs(got - want) < 1e-9 * want);
     want = 1e-9 * STEPS * (4 + 10) * LAYERS * WIDTH * (6 * 64 * 65 / 2.0);
     got = work_of(t, "|attention|attention_bwd|", 1);

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "kernels/backend.h"
+#include "kernels/choose.h"
 
 static inline int imin(int a, int b) { return a < b ? a : b; }
 static inline int imax(int a, int b) { return a > b ? a : b; }
@@ -69,20 +70,6 @@ static inline void rope_row(float *cs, int pos, int d, float theta)
         float freq = (float)(1 / pow((double)theta, 2.0 * i / d)), angle = (float)pos * freq;
         cs[i] = (float)cos((double)angle);
         cs[d / 2 + i] = (float)sin((double)angle);
-    }
-}
-
-/* The K largest, best first; of equal ones the first. NaN is never larger, so some expert is always chosen. */
-static inline void choose(int *expert, const float *prob, int E, int K)
-{
-    for (int k = 0; k < K; k++) {
-        int best = -1;
-        for (int e = 0; e < E; e++) {
-            int used = 0;
-            for (int i = 0; i < k; i++) used |= expert[i] == e;
-            if (!used && (best < 0 || prob[e] > prob[best])) best = e;
-        }
-        expert[k] = best;
     }
 }
 

@@ -64,9 +64,10 @@ static void psum_item(void *arg, int e, int worker)
     }
 }
 
-void ref_route(Backend *b, Route *r, const Balance *s, Mat x, const Router *w, const Input *in)
+void ref_norm_route(Backend *b, Route *r, const Balance *s, Mat y, Mat keep, float *rstd, Mat h, const Router *w, const Input *in)
 {
-    Routing a = {.b = b, .x = x, .w = w, .r = r, .s = s, .in = in, .work = work_open(b, 0, route_each(w->share.in, imax(1, r->E)))};
+    ref_norm(b, y, keep, rstd, h, w->norm, w->eps);
+    Routing a = {.b = b, .x = y, .w = w, .r = r, .s = s, .in = in, .work = work_open(b, 0, route_each(w->share.in, imax(1, r->E)))};
     par_for(b->par, pieces(in->ntok, ROWS), route_item, &a);
     par_for(b->par, r->E, psum_item, &a);
 }

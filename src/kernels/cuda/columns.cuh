@@ -24,26 +24,33 @@ template <class F> __global__ void column_parts(F f, int columns, const int *chu
     part[size_t(k) * size_t(columns) + size_t(c)] = sum;
 }
 
-/* Each chunk's sum is rounded into the total, as if it were the last. */
-template <class T> __device__ inline void add_chunks(T *to, const double *part, int columns, int nchunk)
+/* Each chunk's sum, of so many slices, is rounded into the total, as if it were the last. */
+template <class T> __device__ inline void add_chunks(T *to, const double *part, int columns, int nchunk, int slices)
 {
     T sum = *to;
+    double chunk = 0;
 #pragma unroll 8
-    for (int k = 0; k < nchunk; k++) sum = T(double(sum) + part[size_t(k) * size_t(columns)]);
+    for (int k = 0, s = 0; k < nchunk * slices; k++) {
+        chunk += part[size_t(k) * size_t(columns)];
+        if (++s < slices) continue;
+        sum = T(double(sum) + chunk);
+        chunk = 0;
+        s = 0;
+    }
     *to = sum;
 }
 
-template <class F> __global__ void column_totals(F f, int columns, int nchunk, const double *part)
+template <class F> __global__ void column_totals(F f, int columns, int nchunk, int slices, const double *part)
 {
     int c = int(blockIdx.x * blockDim.x + threadIdx.x);
-    if (c < columns) add_chunks(f.total(c), part + c, columns, nchunk);
+    if (c < columns) add_chunks(f.total(c), part + c, columns, nchunk, slices);
 }
 
 /* part (nchunk, columns) is scratch. */
 template <class F> void column_sums(Backend *b, const char *what, const F &f, int columns, const Input *in, const int *chunk, double *part)
 {
     launch(b, what, column_parts<F>, dim3(blocks(size_t(columns), 32), unsigned(in->nchunk)), 32 * COLUMN_WARPS, f, columns, chunk, part);
-    launch(b, what, column_totals<F>, dim3(blocks(size_t(columns), 128)), 128, f, columns, in->nchunk, part);
+    launch(b, what, column_totals<F>, dim3(blocks(size_t(columns), 128)), 128, f, columns, in->nchunk, 1, part);
 }
 
 }

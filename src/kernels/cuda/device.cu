@@ -373,7 +373,7 @@ static size_t cache_bytes(const Backend *b, const KvCache *kv)
 
 static size_t scratch_bytes(const Backend *b, const Dims *d)
 {
-    size_t (*const family[])(const Backend *, const Dims *) = {linear_scratch, elements_scratch, attention_scratch, route_scratch, ffn_scratch,
+    size_t (*const family[])(const Backend *, const Dims *) = {linear_scratch, elements_scratch, norm_scratch, attention_scratch, route_scratch, ffn_scratch,
                                                                loss_scratch, optimizer_scratch};
     size_t most = 0;
     for (auto bytes : family) most = bytes(b, d) > most ? bytes(b, d) : most;

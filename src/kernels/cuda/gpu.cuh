@@ -11,6 +11,7 @@
 
 extern "C" {
 #include "kernels/backend.h"
+#include "kernels/choose.h"
 #include "kernels/cuda/dnn.h"
 #include "kernels/cuda/lt.h"
 }
@@ -182,19 +183,46 @@ __device__ inline void set_eight(const Ref &m, size_t r, int c, const float (&x)
     to[1] = float4{x[4], x[5], x[6], x[7]};
 }
 
-/* A run of W numbers of a row: 8 where all matrices of a kernel are wide, or 1. */
+/* Likewise four: a warp then reads 128 numbers that lie together, and rows of 384 leave no lane without work. */
+__device__ inline void get_four(const Ref &m, size_t r, int c, float (&x)[4])
+{
+    size_t i = r * size_t(m.ld) + size_t(c);
+    if (m.half_size) {
+        uint2 a = *reinterpret_cast<const uint2 *>(static_cast<const bfloat *>(m.p) + i);
+        unpack(x, a.x);
+        unpack(x + 2, a.y);
+        return;
+    }
+    float4 a = *reinterpret_cast<const float4 *>(static_cast<const float *>(m.p) + i);
+    x[0] = a.x; x[1] = a.y; x[2] = a.z; x[3] = a.w;
+}
+__device__ inline void set_four(const Ref &m, size_t r, int c, const float (&x)[4])
+{
+    size_t i = r * size_t(m.ld) + size_t(c);
+    if (m.half_size) *reinterpret_cast<uint2 *>(static_cast<bfloat *>(m.p) + i) = uint2{pack_halves(x[0], x[1]), pack_halves(x[2], x[3])};
+    else *reinterpret_cast<float4 *>(static_cast<float *>(m.p) + i) = float4{x[0], x[1], x[2], x[3]};
+}
+
+/* A run of W numbers of a row: 8 or 4 where all matrices of a kernel are wide, or 1. */
 template <int W> struct Run { float x[W]; };
 template <int W> __device__ inline Run<W> get_run(const Ref &m, size_t r, int c)
 {
     Run<W> v;
     if constexpr (W == 1) v.x[0] = get(m, r, c);
+    else if constexpr (W == 4) get_four(m, r, c, v.x);
     else get_eight(m, r, c, v.x);
     return v;
 }
 template <int W> __device__ inline void set_run(const Ref &m, size_t r, int c, const Run<W> &v)
 {
     if constexpr (W == 1) set(m, r, c, v.x[0]);
+    else if constexpr (W == 4) set_four(m, r, c, v.x);
     else set_eight(m, r, c, v.x);
+}
+template <int W> __device__ inline void add_scaled(Run<W> &sum, float scale, const Run<W> &y)
+{
+#pragma unroll
+    for (int i = 0; i < W; i++) sum.x[i] = fmaf(scale, y.x[i], sum.x[i]);
 }
 
 /* Where thread i of a kernel over runs is: row and first column. Dividing numbers of 64 bits takes a hundred instructions. */
@@ -243,6 +271,7 @@ inline int rounds(const Backend *b, const Weight *w) { return b->dtype == BF16 &
 /* Scratch bytes of the families that need any. */
 size_t linear_scratch(const Backend *b, const Dims *d);
 size_t elements_scratch(const Backend *b, const Dims *d);
+size_t norm_scratch(const Backend *b, const Dims *d);
 size_t attention_scratch(const Backend *b, const Dims *d);
 size_t attention_shared(const Backend *b, const Dims *d);     /* bytes of shared memory that a block of attention takes */
 size_t route_scratch(const Backend *b, const Dims *d);

@@ -1,9 +1,9 @@
-/* ops_elements.cu - zero, rows, the gated embedding, RMS norm, the sum over a token's rows. */
+/* ops_elements.cu - zero, rows, the gated embedding, the sum over a token's rows. */
 #include "kernels/cuda/columns.cuh"
 
 namespace fts_cuda {
 
-constexpr int THREADS = 256, WARPS = THREADS / 32;
+constexpr int THREADS = 256;
 
 void cuda_zero(Backend *b, void *p, size_t bytes)
 {
@@ -109,77 +109,8 @@ void cuda_embed_bwd(Backend *b, Mat dh, const Weight *g, const Weight *e, const 
     column_sums(b, "embed_bwd", f, columns, in, t->chunk, k.take<double>(size_t(columns) * size_t(in->nchunk)));
 }
 
-struct Norm { Ref y, keep, h; float *rstd; const float *w; float eps; int rows, D, kept; };
-
-template <int W> __global__ void norm(Norm a)
-{
-    int r = int(blockIdx.x) * WARPS + int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32;
-    if (r >= a.rows) return;
-    float sq = 0;
-    for (int i = W * lane; i < a.D && !a.kept; i += 32 * W) {
-        set_run<W>(a.keep, size_t(r), i, get_run<W>(a.h, size_t(r), i));
-        Run<W> v = get_run<W>(a.keep, size_t(r), i);
-        for (float x : v.x) sq = fmaf(x, x, sq);
-    }
-    float scale = a.kept ? a.rstd[r] : 1 / sqrtf(warp_sum(sq) / float(a.D) + a.eps);
-    if (!a.kept && !lane) a.rstd[r] = scale;
-    for (int i = W * lane; i < a.D; i += 32 * W) {
-        Run<W> v = get_run<W>(a.keep, size_t(r), i), w = get_run<W>(Ref{const_cast<float *>(a.w), 0, 0}, 0, i);
-        for (int k = 0; k < W; k++) v.x[k] = v.x[k] * scale * w.x[k];
-        set_run<W>(a.y, size_t(r), i, v);
-    }
-}
-
-void cuda_norm(Backend *b, Mat y, Mat keep, float *rstd, Mat h, Vec w, float eps)
-{
-    Norm a = {ref(y), ref(keep.p ? keep : h), ref(h), rstd, w.w, eps, y.rows, w.n, !keep.p};
-    int wide = w.n % 8 == 0 && is_wide(a.y) && is_wide(a.keep) && is_wide(a.h) && is_wide(w.w, 0);
-    launch(b, "norm", wide ? norm<8> : norm<1>, dim3(blocks(size_t(y.rows), WARPS)), THREADS, a);
-}
-
-struct NormBwd {
-    Ref dh, dy, keep;
-    const float *rstd, *w;
-    float *dw;
-    int D;
-    __device__ float value(int t, int c) const { return get(dy, size_t(t), c) * get(keep, size_t(t), c) * rstd[t]; }
-    __device__ float *total(int c) const { return dw + c; }
-};
-
-template <int W> __global__ void norm_dh(NormBwd a, int rows)
-{
-    int r = int(blockIdx.x) * WARPS + int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32;
-    if (r >= rows) return;
-    float pull = 0, s = a.rstd[r];
-    const Ref weight = {const_cast<float *>(a.w), 0, 0};
-    for (int i = W * lane; i < a.D; i += 32 * W) {
-        Run<W> y = get_run<W>(a.dy, size_t(r), i), w = get_run<W>(weight, 0, i), x = get_run<W>(a.keep, size_t(r), i);
-        for (int k = 0; k < W; k++) pull = fmaf(y.x[k] * w.x[k], x.x[k], pull);
-    }
-    pull = warp_sum(pull) * s * s / float(a.D);
-    for (int i = W * lane; i < a.D; i += 32 * W) {
-        Run<W> y = get_run<W>(a.dy, size_t(r), i), w = get_run<W>(weight, 0, i), x = get_run<W>(a.keep, size_t(r), i), h = get_run<W>(a.dh, size_t(r), i);
-        for (int k = 0; k < W; k++) h.x[k] += s * (y.x[k] * w.x[k] - x.x[k] * pull);
-        set_run<W>(a.dh, size_t(r), i, h);
-    }
-}
-
-void cuda_norm_bwd(Backend *b, Mat dh, Mat dy, Mat keep, const float *rstd, Vec w, const Input *in)
-{
-    NormBwd a = {ref(dh), ref(dy), ref(keep), rstd, w.w, w.dw, w.n};
-    Carve k = scratch_of(b);
-    int wide = w.n % 8 == 0 && is_wide(a.dh) && is_wide(a.dy) && is_wide(a.keep) && is_wide(w.w, 0);
-    launch(b, "norm_bwd", wide ? norm_dh<8> : norm_dh<1>, dim3(blocks(size_t(in->ntok), WARPS)), THREADS, a, in->ntok);
-    column_sums(b, "norm_bwd", a, w.n, in, tables_of(b, in)->chunk, k.take<double>(size_t(w.n) * size_t(in->nchunk)));
-}
-
 /* backward: y holds rows of dx, and neither h nor the scales count. */
 struct Combine { Ref h, y, ys; const int *row; const float *scale, *shared; int K, D, with_shared, backward; };
-
-template <int W> __device__ static void add_scaled(Run<W> &sum, float scale, const Run<W> &y)
-{
-    for (int i = 0; i < W; i++) sum.x[i] = fmaf(scale, y.x[i], sum.x[i]);
-}
 
 template <int W> __global__ void combine(Combine a, size_t ntok)
 {
@@ -204,16 +135,13 @@ static void run_combine(Backend *b, const char *what, Mat h, Mat y, Mat ys, cons
 void cuda_combine(Backend *b, Mat h, Mat y, Mat ys, const Route *r, const Input *in) { run_combine(b, "combine", h, y, ys, r, in, 0); }
 void cuda_combine_bwd(Backend *b, Mat dx, Mat dy, Mat dys, const Route *r, const Input *in) { run_combine(b, "combine_bwd", dx, dy, dys, r, in, 1); }
 
-size_t elements_scratch(const Backend *b, const Dims *d)
+size_t elements_scratch(const Backend *, const Dims *d)
 {
-    Carve embed_k = {nullptr, 0}, norm_k = embed_k, rows_k = embed_k;
+    Carve embed_k = {nullptr, 0}, rows_k = embed_k;
     if (d->P > 1) embed_k.take<Factors>(size_t(d->tokens) * size_t(d->D));
     embed_k.take<double>(2 * size_t(d->D) * size_t(d->P) * size_t(d->chunks));
-    norm_k.take<double>(size_t(d->D) * size_t(d->chunks));
     rows_k.take<float>(size_t(d->D) * size_t(d->tokens));
-    (void)b;
-    size_t most = embed_k.at > norm_k.at ? embed_k.at : norm_k.at;
-    return most > rows_k.at ? most : rows_k.at;
+    return embed_k.at > rows_k.at ? embed_k.at : rows_k.at;
 }
 
 }

@@ -1,69 +1,9 @@
-/* ops_route.cu - who computes what: the router, the sort of rows by expert, the router's gradient, the balance of experts. */
+/* ops_route.cu - who computes what: the sort of rows by expert, the gradient of the router (which is in ops_norm.cu), the balance of experts. */
 #include "kernels/cuda/columns.cuh"
 
 namespace fts_cuda {
 
 constexpr int THREADS = 256, WARPS = THREADS / 32;
-
-struct Routing { Ref x; const float *gate, *share; float *prob, *shared; int *expert; int ntok, D, E, K; };
-
-static __device__ float row_dot(const Routing &a, const float *w, int t, int lane)
-{
-    float s = 0;
-    for (int i = lane; i < a.D; i += 32) s = fmaf(w[i], get(a.x, size_t(t), i), s);
-    return warp_sum(s);
-}
-
-/* The K largest, best first; of equal ones the first. NaN is never larger, so some expert is always chosen. */
-static __device__ void choose(int *expert, const float *prob, int E, int K)
-{
-    for (int k = 0; k < K; k++) {
-        int best = -1;
-        for (int e = 0; e < E; e++) {
-            int used = 0;
-            for (int i = 0; i < k; i++) used |= expert[i] == e;
-            if (!used && (best < 0 || prob[e] > prob[best])) best = e;
-        }
-        expert[k] = best;
-    }
-}
-
-/* A warp per token. Its probabilities begin as logits, where they will lie. */
-__global__ void route(Routing a)
-{
-    int t = int(blockIdx.x) * WARPS + int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32;
-    if (t >= a.ntok) return;
-    float *p = a.prob + size_t(t) * size_t(a.E), high = -INFINITY, sum = 0;
-    for (int e = 0; e < a.E; e++) {
-        float logit = row_dot(a, a.gate + size_t(e) * size_t(a.D), t, lane);
-        if (!lane) p[e] = logit;
-        high = fmaxf(high, logit);
-    }
-    float gate = row_dot(a, a.share, t, lane);
-    if (!lane) a.shared[t] = sigmoid(gate);
-    __syncwarp();
-    for (int e = lane; e < a.E; e += 32) sum += expf(p[e] - high);
-    sum = warp_sum(sum);
-    for (int e = lane; e < a.E; e += 32) p[e] = expf(p[e] - high) / sum;
-    __syncwarp();
-    if (!lane) choose(a.expert + size_t(t) * size_t(a.K), p, a.E, a.K);
-}
-
-struct ProbSum {
-    const float *prob;
-    double *psum;
-    int E;
-    __device__ float value(int t, int e) const { return prob[size_t(t) * size_t(E) + size_t(e)]; }
-    __device__ double *total(int e) const { return psum + e; }
-};
-
-void cuda_route(Backend *b, Route *r, const Balance *s, Mat x, const Router *w, const Input *in)
-{
-    Routing a = {ref(x), w->gate.w, w->share.w, r->prob, r->shared.scale, r->expert, in->ntok, w->share.in, r->E, r->K};
-    Carve k = scratch_of(b);
-    launch(b, "route", route, dim3(blocks(size_t(in->ntok), WARPS)), THREADS, a);
-    column_sums(b, "route", ProbSum{r->prob, s->psum, r->E}, r->E, in, tables_of(b, in)->chunk, k.take<double>(size_t(r->E) * size_t(in->nchunk)));
-}
 
 struct Sorting { const int *expert, *chunk; const float *prob; int *start, *count, *token, *row; float *scale; int64_t *total; int E, K, nchunk; };
 
@@ -169,34 +109,65 @@ struct RouteBwd {
             if (expert[i] == e) s += double(dscale[row[i]]);
         return float(s);
     }
-    __device__ float value(int t, int c) const { return dlogit[size_t(t) * size_t(E + 1) + size_t(c / D)] * get(x, size_t(t), c % D); }
     __device__ float *total(int c) const { return c / D < E ? dgate + c : dshare + c % D; }
 };
 
-__global__ void route_logits(RouteBwd a)
+/* The E logits' gradients of a token, which its warp makes, then that of the shared gate. */
+static __device__ void logit_grads(const RouteBwd &a, float *to, int t, int lane)
 {
-    int t = int(blockIdx.x * blockDim.x + threadIdx.x);
-    if (t >= a.ntok) return;
     const float *p = a.prob + size_t(t) * size_t(a.E);
-    float *to = a.dlogit + size_t(t) * size_t(a.E + 1), s = a.shared[t];
+    float s = a.shared[t];
     double mean = 0;
-    for (int e = 0; e < a.E; e++) mean += double(p[e]) * double(a.dp(t, e));
-    for (int e = 0; e < a.E; e++) to[e] = float(double(p[e]) * (double(a.dp(t, e)) - mean));
-    to[a.E] = a.dshared[t] * s * (1 - s);
+    for (int e = lane; e < a.E; e += 32) mean += double(p[e]) * double(a.dp(t, e));
+    mean = warp_sum(mean);
+    for (int e = lane; e < a.E; e += 32) to[e] = float(double(p[e]) * (double(a.dp(t, e)) - mean));
+    if (!lane) to[a.E] = a.dshared[t] * s * (1 - s);
+    __syncwarp();
 }
 
 template <int W> __global__ void route_dx(RouteBwd a)
 {
-    Spot s = spot_of<W>(thread_of_all(), a.D);
-    if (s.r >= size_t(a.ntok)) return;
-    const float *g = a.dlogit + s.r * size_t(a.E + 1);
-    Run<W> sum = {}, dx = get_run<W>(a.dx, s.r, s.c);
-    for (int e = 0; e <= a.E; e++) {
-        Run<W> w = get_run<W>(Ref{const_cast<float *>(e < a.E ? a.gate : a.share), a.D, 0}, e < a.E ? size_t(e) : 0, s.c);
-        for (int i = 0; i < W; i++) sum.x[i] = fmaf(g[e], w.x[i], sum.x[i]);
+    int t = int(blockIdx.x) * WARPS + int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32;
+    if (t >= a.ntok) return;
+    float *g = a.dlogit + size_t(t) * size_t(a.E + 1);
+    logit_grads(a, g, t, lane);
+    for (int c = W * lane; c < a.D; c += 32 * W) {
+        Run<W> sum = {}, dx = get_run<W>(a.dx, size_t(t), c);
+        for (int e = 0; e < a.E; e++) add_scaled(sum, g[e], get_run<W>(Ref{const_cast<float *>(a.gate), a.D, 0}, size_t(e), c));
+        add_scaled(sum, g[a.E], get_run<W>(Ref{const_cast<float *>(a.share), a.D, 0}, 0, c));
+        add_scaled(dx, 1, sum);
+        set_run<W>(a.dx, size_t(t), c, dx);
     }
-    for (int i = 0; i < W; i++) dx.x[i] += sum.x[i];
-    set_run<W>(a.dx, s.r, s.c, dx);
+}
+
+/* What a thread reads of x goes into as many rows of dW: those of 8 experts and the shared gate at once. A chunk is cut into slices, or there were too few
+ * blocks. On paper a token of base is 0.8 kB of x and 170 instructions of a warp; a column of dW a thread would be 7 kB and 1,100. */
+constexpr int OUTPUTS = 9, SLICES = 8;
+
+/* Block (chunk and slice, 32 W columns, OUTPUTS rows of dW). Warp w of slice s takes every 64th token from 8 s + w on; the warps' sums are added in order. part (nchunk, SLICES, E+1, D) */
+template <int W> __global__ void route_dw(RouteBwd a, const int *chunk, double *part)
+{
+    __shared__ float sums[WARPS][OUTPUTS][32 * W];
+    int lane = int(threadIdx.x) % 32, w = int(threadIdx.x) / 32, k = int(blockIdx.x) / SLICES, slice = int(blockIdx.x) % SLICES;
+    int from = 32 * W * int(blockIdx.y), c = from + W * lane, first = OUTPUTS * int(blockIdx.z), n = a.E + 1 - first;
+    Run<W> sum[OUTPUTS] = {};
+#pragma unroll 2
+    for (int t = chunk[k] + WARPS * slice + w; t < chunk[k + 1] && c < a.D; t += SLICES * WARPS) {
+        const float *g = a.dlogit + size_t(t) * size_t(a.E + 1) + first;
+        Run<W> x = get_run<W>(a.x, size_t(t), c);
+#pragma unroll
+        for (int j = 0; j < OUTPUTS; j++) add_scaled(sum[j], j < n ? g[j] : 0, x);
+    }
+    for (int j = 0; j < OUTPUTS; j++)
+        for (int i = 0; i < W; i++) sums[w][j][W * lane + i] = sum[j].x[i];
+    __syncthreads();
+    part += (size_t(blockIdx.x) * size_t(a.E + 1) + size_t(first)) * size_t(a.D) + size_t(from);
+    for (int i = int(threadIdx.x); i < OUTPUTS * 32 * W; i += THREADS) {
+        int j = i / (32 * W), col = i % (32 * W);
+        double all = 0;
+        for (int v = 0; v < WARPS; v++) all += double(sums[v][j][col]);
+        if (j < n && from + col < a.D) part[size_t(j) * size_t(a.D) + size_t(col)] = all;
+    }
 }
 
 void cuda_route_bwd(Backend *b, Mat dx, Mat x, const Router *w, const Route *r, const Balance *s, double coef, const Input *in)
@@ -205,17 +176,21 @@ void cuda_route_bwd(Backend *b, Mat dx, Mat x, const Router *w, const Route *r, 
     Carve k = scratch_of(b);
     RouteBwd a = {ref(x), ref(dx), w->gate.w, w->share.w, r->prob, r->shared.scale, r->routed.dscale, r->shared.dscale, s->share, r->expert, r->row,
                   k.take<float>(size_t(in->ntok) * size_t(r->E + 1)), w->gate.dw, w->share.dw, coef, in->ntok, D, r->E, r->K};
-    launch(b, "route_bwd", route_logits, dim3(blocks(size_t(in->ntok), THREADS)), THREADS, a);
-    int wide = is_wide(a.dx) && is_wide(a.gate, size_t(D)) && is_wide(a.share, size_t(D));
-    launch_runs(b, "route_bwd", wide, route_dx<8>, route_dx<1>, size_t(in->ntok), D, a);
-    column_sums(b, "route_bwd", a, columns, in, tables_of(b, in)->chunk, k.take<double>(size_t(columns) * size_t(in->nchunk)));
+    double *part = k.take<double>(size_t(columns) * size_t(in->nchunk) * SLICES);
+    int wide = D % 4 == 0 && is_wide(a.x) && is_wide(a.dx) && is_wide(a.gate, 0) && is_wide(a.share, 0);
+    dim3 grid(unsigned(in->nchunk) * SLICES, blocks(size_t(D), wide ? 128 : 32), blocks(size_t(r->E + 1), OUTPUTS));
+    launch(b, "route_bwd", wide ? route_dx<4> : route_dx<1>, dim3(blocks(size_t(in->ntok), WARPS)), THREADS, a);
+    launch(b, "route_bwd", wide ? route_dw<4> : route_dw<1>, grid, THREADS, a, tables_of(b, in)->chunk, part);
+    launch(b, "route_bwd", column_totals<RouteBwd>, dim3(blocks(size_t(columns), 128)), 128, a, columns, in->nchunk, SLICES, part);
 }
 
+/* A forecast has a chunk for each series, and no way back. */
 size_t route_scratch(const Backend *, const Dims *d)
 {
     Carve k = {nullptr, 0};
+    if (d->forecast) return 0;
     k.take<float>(size_t(d->tokens) * size_t(d->E + 1));
-    k.take<double>(size_t(d->E + 1) * size_t(d->D) * size_t(d->chunks));
+    k.take<double>(size_t(d->E + 1) * size_t(d->D) * size_t(d->chunks) * SLICES);
     return k.at;
 }
 
