@@ -216,7 +216,7 @@ size_t ref_scratch_bytes(const Dims *d, Dtype type, int threads, const Ops *o)
     const struct { size_t (*bytes)(const Dims *, int); int used; } family[] = {
         {ref_embed_scratch, o->embed == ref_embed}, {ref_linear_scratch, 1},
         {ref_attention_scratch, d->forecast ? o->attend_cache == ref_attend_cache : o->attention == ref_attention},
-        {ref_route_scratch, o->route == ref_route}, {ref_ffn_scratch, o->ffn == ref_ffn}, {ref_loss_scratch, o->heads_loss == ref_heads_loss}};
+        {ref_route_scratch, o->norm_route == ref_norm_route}, {ref_ffn_scratch, o->ffn == ref_ffn}, {ref_loss_scratch, o->heads_loss == ref_heads_loss}};
     size_t largest = 0;
     (void)type;
     for (size_t i = 0; i < sizeof family / sizeof *family; i++) {
