@@ -9,7 +9,8 @@
 /* What only some builds have. */
 __attribute__((weak)) extern const Device emu_device;
 __attribute__((weak)) void emu_order(int descending);
-__attribute__((weak)) int emu_products(void);
+__attribute__((weak)) int emu_products(int wide);
+__attribute__((weak)) int emu_pipe_width(size_t wide, size_t narrow, size_t processors);
 __attribute__((weak)) void *gpu_managed(size_t bytes);
 __attribute__((weak)) void gpu_managed_free(void *p);
 
@@ -31,15 +32,24 @@ static int open_it(Backend *b, Err *e)
     return bad;
 }
 
-int test_wgmma_asked(void) { const char *set = getenv("FTS_WGMMA"); return set && !strcmp(set, "yes"); }
-int test_wgmma_count(void) { return emu_products && !test_device_is_real() ? emu_products() : -1; }
+static const char *const wgmma[] = {"yes", "wide", "narrow"};
+int test_wgmma_asked(void)
+{
+    const char *set = getenv("FTS_WGMMA");
+    for (int i = 0; set && i < 3; i++)
+        if (!strcmp(set, wgmma[i])) return 1 + i;
+    return 0;
+}
+int test_wgmma_count(int wide) { return emu_products && !test_device_is_real() ? emu_products(wide) : -1; }
+
+int test_wgmma_width(size_t wide, size_t narrow, size_t processors) { return emu_pipe_width ? emu_pipe_width(wide, narrow, processors) : -1; }
 
 /* The library would take what is to be tested. */
-void test_wgmma_ask(int on)
+void test_wgmma_ask(int how)
 {
     static TestEnv before[2];
-    if (on) {
-        before[0] = test_env("FTS_WGMMA", "yes");
+    if (how) {
+        before[0] = test_env("FTS_WGMMA", wgmma[how - 1]);
         before[1] = test_env("FTS_CUBLAS", "no");
     } else
         for (int i = 0; i < 2; i++) test_env_back(&before[i]);
@@ -66,8 +76,13 @@ static int open_emulator(Backend **out, Dtype type, int descending, Err *e)
 
 int test_device_open(Backend **b, Dtype type, int descending, Err *e)
 {
+    int width = test_wgmma_asked(), other = descending && width > 1;
+    TestEnv before;
     *b = NULL;
-    return named() ? backend_open(b, named(), type, 1, e) : open_emulator(b, type, descending, e);
+    if (other) before = test_env("FTS_WGMMA", wgmma[width == 2 ? 2 : 1]);
+    int bad = named() ? backend_open(b, named(), type, 1, e) : open_emulator(b, type, descending, e);
+    if (other) test_env_back(&before);
+    return bad;
 }
 
 void *test_device_memory(size_t bytes)

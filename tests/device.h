@@ -4,7 +4,8 @@
 
 #include "kernels/backend.h"
 
-/* -1 if the tests were built without the emulator and FTS_TEST_DEVICE is not set. descending: the emulator runs threads in the opposite order. */
+/* -1 if the tests were built without the emulator and FTS_TEST_DEVICE is not set. descending: the emulator runs threads in the opposite order, and where
+ * one width of tiles is asked for, the device has the other. */
 int   test_device_open(Backend **b, Dtype type, int descending, Err *e);
 int   test_device_is_real(void);
 int   test_device_is_there(void);       /* 0: and the test is skipped */
@@ -12,9 +13,10 @@ int   test_device_is_there(void);       /* 0: and the test is skipped */
 void *test_device_memory(size_t bytes);
 void  test_device_free(void *p);
 
-/* Products by Hopper's instructions, which FTS_WGMMA=yes asks for: a test does for a while (on 1, then 0). */
+/* Products by Hopper's instructions, which FTS_WGMMA=yes, wide and narrow ask for: a test does for a while (how 1, 2 or 3, then 0). */
 int   test_wgmma_asked(void);
-void  test_wgmma_ask(int on);
-int   test_wgmma_count(void);            /* of them so far; -1: nobody counts */
+void  test_wgmma_ask(int how);
+int   test_wgmma_width(size_t wide, size_t narrow, size_t processors);       /* that is taken for so many tiles of each; -1: the emulator is not built in */
+int   test_wgmma_count(int wide);        /* of them so far, by tiles of 256 columns (1) or of 128 (0); -1: nobody counts */
 
 #endif

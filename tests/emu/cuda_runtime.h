@@ -3,7 +3,8 @@
  *
  * One fiber per CUDA thread, one block after the other. Fibers change only where a kernel waits for its warp or block, in
  * ascending or descending order of threads (emu_order), so what depends on that order shows. A wait that not all reach ends
- * the process with a message. Device memory is malloc'ed, full of garbage, so AddressSanitizer sees what is out of bounds.
+ * the process with a message. Device memory is malloc'ed, full of garbage, so AddressSanitizer sees what is out of bounds; shared memory
+ * of a size that the launch says is full of garbage for each block, and AddressSanitizer sees what lies behind it.
  *
  * While a stream is captured, launches, sets and copies on the device are written down with their arguments and done when the graph is launched.
  * Whatever allocates, frees, waits or moves memory of the host spoils the capture, as NVIDIA's rules for capture say or would be broken by. */
@@ -37,7 +38,9 @@ namespace emu {
 struct Now { dim3 thread, block, threads, grid; };
 extern Now now;
 typedef void Body(void *job);
-void run(dim3 grid, dim3 block, Body *body, void *job);
+void run(dim3 grid, dim3 block, size_t bytes, Body *body, void *job);        /* bytes: of shared memory */
+enum { SHARED = 228 << 10, SHARED_FROM = 16 };               /* a block's begins at a multiple of 16, and of no more */
+extern char shared[SHARED];
 void block_wait();
 const unsigned *exchange(const unsigned *mine, int n);       /* of the warp: (32, 8) numbers, lane by lane; good until the call after next */
 int  lane();
@@ -187,9 +190,10 @@ template <class... P, class... A> static inline cudaError_t cudaLaunchKernelEx(c
 {
     auto call = [=] { kernel(args...); };
     dim3 grid = c->gridDim, block = c->blockDim;
+    size_t bytes = c->dynamicSmemBytes;
     return emu_do(c->stream, [=] {
         auto job = call;
-        emu::run(grid, block, [](void *p) { (*static_cast<decltype(call) *>(p))(); }, &job);
+        emu::run(grid, block, bytes, [](void *p) { (*static_cast<decltype(call) *>(p))(); }, &job);
     });
 }
 

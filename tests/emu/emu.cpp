@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #if defined __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -19,6 +20,7 @@ enum { MOST = 1024, STACK = 256 << 10 };
 struct Fiber { void *sp; char *stack; State state; int parity; void *fake; };
 
 Now now;
+alignas(1024) char shared[SHARED];
 static Fiber fiber[MOST];
 static void *scheduler;
 static int current, nfibers, descending;
@@ -140,8 +142,9 @@ static void run_warp(int from, int to)
     }
 }
 
-static void run_block()
+static void run_block(size_t bytes)
 {
+    memset(shared + SHARED_FROM, 0xff, bytes);
     for (int i = 0; i < nfibers; i++) {
         fiber[i].sp = fresh(fiber[i].stack + STACK, entry);
         fiber[i].state = READY;
@@ -159,10 +162,15 @@ static void run_block()
     }
 }
 
-void run(dim3 grid, dim3 block, Body *body, void *job)
+void run(dim3 grid, dim3 block, size_t bytes, Body *body, void *job)
 {
     nfibers = int(block.x * block.y * block.z);
     if (nfibers % 32 || nfibers > MOST || grid.y > 65535 || grid.z > 65535) stuck("launch: blocks are of whole warps, grids of at most 65,535 in y and z");
+    if (bytes > emu_shared_memory) stuck("launch: there is less shared memory");
+#if defined __SANITIZE_ADDRESS__
+    ASAN_UNPOISON_MEMORY_REGION(shared, SHARED);
+    ASAN_POISON_MEMORY_REGION(shared + SHARED_FROM + bytes, SHARED - SHARED_FROM - bytes);
+#endif
     for (int i = 0; i < nfibers; i++)
         if (!fiber[i].stack) fiber[i].stack = static_cast<char *>(malloc(STACK));
     the_body = body;
@@ -173,7 +181,7 @@ void run(dim3 grid, dim3 block, Body *body, void *job)
         for (unsigned y = 0; y < grid.y; y++)
             for (unsigned x = 0; x < grid.x; x++) {
                 now.block = dim3(x, y, z);
-                run_block();
+                run_block(bytes);
             }
 }
 
@@ -189,8 +197,9 @@ void *device_alloc(size_t bytes)
 extern "C" { size_t emu_shared_memory = 227 << 10; }
 extern "C" void emu_order(int d) { emu::descending = d; }
 
-#include "kernels/cuda/wgmma.cuh"
-extern "C" int emu_products() { return fts_cuda::emu_wgmma_count; }
+#include "kernels/cuda/pipe.cuh"
+extern "C" int emu_products(int wide) { return fts_cuda::emu_wgmma_count[wide]; }
+extern "C" int emu_pipe_width(size_t wide, size_t narrow, size_t processors) { return fts_cuda::pipe_width(wide, narrow, processors); }
 extern "C" int emu_matrices_read() { return fts_cuda::emu_ldmatrix_count; }
 
 /* Graphs. One thread calls, so that one stream is captured at most. */

@@ -434,18 +434,20 @@ TEST(cuda_shared_expert_by_a_library)
     shared_by_a_library(one_ffn_bwd);
 }
 
-/* Tiles of rows are full in some cases, and experts without rows in others; tiles and slices of each width, too. */
+/* Tiles of rows are full in some cases, and experts without rows in others; tiles and slices of each width, too: by tiles of 256 columns with the bits of those of 128, and the other way round. */
 TEST(cuda_mlp_by_wgmma)
 {
     static const int what[][5] = {{5, 1, 4, 2, 0}, {8, 0, 8, 2, 0}, {4, 3, 3, 3, 0}, {8, 2, 0, 0, 1}, {2, 0, 4, 2, 1}};
-    int before = test_wgmma_count();
+    int before[2] = {test_wgmma_count(0), test_wgmma_count(1)};
     if (!test_device_is_there()) return;
-    if (test_wgmma_asked()) { test_skip("FTS_WGMMA=yes has all tests of the MLP do this"); return; }
-    test_wgmma_ask(1);
-    for (size_t i = 0; i < sizeof what / sizeof *what; i++) {
-        one_ffn(what[i][0], NWIDTHS + what[i][1], what[i][2], what[i][3], what[i][4], BF16);
-        one_ffn_bwd(what[i][0], NWIDTHS + what[i][1], what[i][2], what[i][3], what[i][4], BF16);
+    if (test_wgmma_asked()) { test_skip("FTS_WGMMA has all tests of the MLP do this"); return; }
+    for (int how = 2; how <= 3; how++) {
+        test_wgmma_ask(how);
+        for (size_t i = 0; i < sizeof what / sizeof *what; i++) {
+            one_ffn(what[i][0], NWIDTHS + what[i][1], what[i][2], what[i][3], what[i][4], BF16);
+            one_ffn_bwd(what[i][0], NWIDTHS + what[i][1], what[i][2], what[i][3], what[i][4], BF16);
+        }
+        test_wgmma_ask(0);
     }
-    test_wgmma_ask(0);
-    CHECK(before < 0 || test_wgmma_count() > before);
+    for (int wide = 0; wide < 2; wide++) CHECK(before[wide] < 0 || test_wgmma_count(wide) > before[wide]);
 }

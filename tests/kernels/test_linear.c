@@ -177,23 +177,43 @@ TEST(cuda_products_by_a_library)
     if (set) setenv("FTS_CUBLAS", before, 1); else unsetenv("FTS_CUBLAS");
 }
 
-/* {in, out}: all tiles and slices but one are full in some, and none in others. */
+static int products_of(int s, int with, int i)
+{
+    one_linear(s, with, i % 2 ? ADD : SET, BF16);
+    one_dx(s, with, BF16);
+    one_dw(s, with, BF16);
+    return with > 1;
+}
+
+/* {in, out}: all tiles and slices but one are full in some, and none in others. By tiles of 256 columns with the bits of those of 128, and the other way round. */
 TEST(cuda_products_by_wgmma)
 {
     static const int more[] = {1, 4, 8, 9, 10};             /* of widths: multiples of 8, or not (1) */
-    int before = test_wgmma_count(), full = 0;
+    int before[2] = {test_wgmma_count(0), test_wgmma_count(1)}, full = 0;
     if (!test_device_is_there()) return;
-    if (test_wgmma_asked()) { test_skip("FTS_WGMMA=yes has all tests of products do this"); return; }
-    test_wgmma_ask(1);
-    for (int i = 0; i < 5; i++)
-        for (int s = i % 3 + 1; s < nsmall; s += 3) {
-            one_linear(s, more[i], i % 2 ? ADD : SET, BF16);
-            one_dx(s, more[i], BF16);
-            one_dw(s, more[i], BF16);
-            full += more[i] > 1;
-        }
-    test_wgmma_ask(0);
-    CHECK(before < 0 || (full && test_wgmma_count() - before >= 3 * full));
+    if (test_wgmma_asked()) { test_skip("FTS_WGMMA has all tests of products do this"); return; }
+    for (int how = 2; how <= 3; how++) {
+        test_wgmma_ask(how);
+        for (int i = 0; i < 5; i++)
+            for (int s = i % 3 + 1; s < nsmall; s += 3) full += products_of(s, more[i], i);
+        test_wgmma_ask(0);
+    }
+    for (int wide = 0; wide < 2; wide++) CHECK(before[wide] < 0 || (full && test_wgmma_count(wide) - before[wide] >= 3 * full));
+}
+
+/* {tiles of 256 columns, of 128, multiprocessors, what to take}: few tiles (base's gradients: 66 or 108), no more narrow ones than wide ones, a last round with few. */
+TEST(cuda_width_of_tiles_for_wgmma)
+{
+    static const int what[][4] = {
+        {1, 1, 1, 128}, {1, 2, 1, 256}, {2, 3, 1, 256}, {1, 2, 2, 128}, {1, 2, 132, 128}, {6, 9, 132, 128}, {66, 108, 132, 128}, {66, 132, 132, 128}, {67, 134, 132, 256},
+        {98, 132, 132, 128}, {100, 200, 132, 256}, {132, 264, 132, 256}, {133, 266, 132, 128}, {176, 352, 132, 256}, {1000, 1000, 132, 128}, {10000, 20000, 132, 256},
+        {2000000000, 2000000001, 132, 128},
+    };
+    if (test_wgmma_width(1, 1, 1) < 0) { test_skip("the emulator of CUDA is not built in"); return; }
+    for (size_t i = 0; i < sizeof what / sizeof *what; i++) {
+        int got = test_wgmma_width((size_t)what[i][0], (size_t)what[i][1], (size_t)what[i][2]);
+        if (got != what[i][3]) test_fail(__FILE__, __LINE__, "%d tiles or %d, %d multiprocessors: %d columns", what[i][0], what[i][1], what[i][2], got);
+    }
 }
 
 TEST(op_linear_dw)

@@ -65,10 +65,11 @@ static int start(Cuda *c, int number, Err *e)
 /* Hopper: only of it is it known which form of cuDNN's attention gives the same bits again, and it alone has wgmma. */
 enum { HOPPER = 9 };
 
-static int asked_for(const char *name)
+/* FTS_WGMMA=yes; wide, narrow: by tiles of one width, to compare them. */
+static int wgmma_wanted()
 {
-    const char *set = getenv(name);
-    return set && !strcmp(set, "yes");
+    const char *set = getenv("FTS_WGMMA");
+    return !set ? 0 : !strcmp(set, "wide") ? WIDE : !strcmp(set, "narrow") ? NARROW : !strcmp(set, "yes");
 }
 
 static int open(Backend *b, int number, Err *e)
@@ -90,7 +91,7 @@ static int open(Backend *b, int number, Err *e)
         return -1;
     }
     if (b->dtype != BF16 || c->about.major != HOPPER) return 0;
-    c->wgmma = asked_for("FTS_WGMMA");
+    c->wgmma = wgmma_wanted();
     if (dnn_wanted()) c->dnn = dnn_open(c->stream);
     return 0;
 }

@@ -30,6 +30,7 @@ struct Tables { const float *points; const Seg *seg; const int *chunk, *seg_of; 
 
 /* Page-locked memory that is filled and sent again and again, without waiting for anything but its own last transfer. */
 struct Stage { char *host, *device; size_t size; cudaEvent_t sent; Tables tables; };
+constexpr int NARROW = 128, WIDE = 256;                         /* columns of a tile of pipe.cuh */
 enum { INPUTS = 3, SMALL = 8, MARKS = 8192, GRAPHS = 16 };     /* copies of inputs alive at once; small things on their way; readings of the clock; passes that are known */
 
 /* bf16 copies of matrices among the weights at `from`. Copied: (n) where a range lies there, where its copy begins, its numbers. */
@@ -61,7 +62,7 @@ struct Cuda {
     cudaEvent_t mark[MARKS];                     /* made when first used */
     Lt *lt;                                      /* cuBLASLt; NULL: all products are our own */
     Dnn *dnn;                                    /* cuDNN, in bf16 runs; NULL: all attention is our own */
-    int wgmma;                                   /* 1: products of bf16 runs by pipe.cuh, those of a library excepted */
+    int wgmma;                                   /* 1: products of bf16 runs by pipe.cuh, those of a library excepted; NARROW, WIDE: by tiles of that width alone */
 };
 
 inline Cuda *cuda_of(const Backend *b) { return static_cast<Cuda *>(b->own); }

@@ -24,10 +24,11 @@ struct PipedForward {
     int out, in, add, pieces;
     Grouping rows;
     __device__ const void *any() const { return w; }
-    __device__ bool find(int tile, Place &at) const { return find_rows(rows, out, PIPE_N, tile, at); }
+    size_t tiles(int width) const { return row_tiles(rows, out, width); }
+    __device__ bool find(int width, int tile, Place &at) const { return find_rows(rows, out, width, tile, at); }
     __device__ Span span(const Place &, int) const { return {0, in}; }
     __device__ const bfloat *a(const Place &at, int i, int k) const { return x.row(at.row + i, k); }
-    __device__ const bfloat *b(const Place &at, int i, int k) const { return i < at.cols ? w + (size_t(at.group) * size_t(out) + size_t(at.col + i)) * size_t(in) + size_t(k) : nullptr; }
+    __device__ const bfloat *b(const Place &at, int, int i, int k) const { return i < at.cols ? w + (size_t(at.group) * size_t(out) + size_t(at.col + i)) * size_t(in) + size_t(k) : nullptr; }
     __device__ float run(const Place &at, int m, int n, float (&v)[1][8]) const
     {
         float old[8];
@@ -40,7 +41,7 @@ struct PipedForward {
         set_eight(y, size_t(at.row + m), at.col + n, v[0]);
         return 0;
     }
-    __device__ void row(const Place &, int, float) const {}
+    __device__ void row(const Place &, int, int, float) const {}
 };
 
 /* dx = dy W; with a second weight dy has its columns behind those of the first, and dx is the sum. */
@@ -52,10 +53,11 @@ struct PipedBack {
     int out, in, pieces;
     Grouping rows;
     __device__ const void *any() const { return w; }
-    __device__ bool find(int tile, Place &at) const { return find_rows(rows, in, PIPE_N, tile, at); }
+    size_t tiles(int width) const { return row_tiles(rows, in, width); }
+    __device__ bool find(int width, int tile, Place &at) const { return find_rows(rows, in, width, tile, at); }
     __device__ Span span(const Place &, int) const { return {0, w2 ? 2 * out : out}; }
     __device__ const bfloat *a(const Place &at, int i, int k) const { return dy.row(at.row + i, k); }
-    __device__ const bfloat *b(const Place &at, int i, int k) const
+    __device__ const bfloat *b(const Place &at, int, int i, int k) const
     {
         int o = k + i;
         return (o < out ? w : w2) + (size_t(at.group) * size_t(out) + size_t(o < out ? o : o - out)) * size_t(in) + size_t(at.col);
@@ -65,7 +67,7 @@ struct PipedBack {
         set_eight(dx, size_t(at.row + m), at.col + n, v[0]);
         return 0;
     }
-    __device__ void row(const Place &, int, float) const {}
+    __device__ void row(const Place &, int, int, float) const {}
 };
 
 /* dW += dy^T x, chunk by chunk; with a second weight dy has its columns behind those of the first. */
@@ -77,16 +79,17 @@ struct PipedGrad {
     const int *chunk, *start, *count;    /* rows of a chunk; or of a group and a chunk */
     __host__ __device__ int all() const { return dw2 ? 2 * out : out; }
     __host__ __device__ int down() const { return (all() + PIPE_M - 1) / PIPE_M; }
-    __host__ __device__ int across() const { return (in + PIPE_N - 1) / PIPE_N; }
-    __host__ __device__ int tiles() const { return groups * down() * across(); }
+    __host__ __device__ int across(int width) const { return (in + width - 1) / width; }
+    __host__ __device__ size_t tiles(int width) const { return size_t(groups * down() * across(width)); }
     __device__ const void *any() const { return x.p; }
-    __device__ bool find(int tile, Place &at) const
+    __device__ bool find(int width, int tile, Place &at) const
     {
-        at.group = tile / (down() * across());
-        at.row = tile / across() % down() * PIPE_M;
-        at.col = tile % across() * PIPE_N;
+        int n = across(width);
+        at.group = tile / (down() * n);
+        at.row = tile / n % down() * PIPE_M;
+        at.col = tile % n * width;
         at.rows = all() - at.row < PIPE_M ? all() - at.row : PIPE_M;
-        at.cols = in - at.col < PIPE_N ? in - at.col : PIPE_N;
+        at.cols = in - at.col < width ? in - at.col : width;
         return at.group < groups;
     }
     __device__ Span span(const Place &at, int piece) const
@@ -95,7 +98,7 @@ struct PipedGrad {
         return start ? Span{start[p], start[p] + count[p]} : Span{chunk[piece], chunk[piece + 1]};
     }
     __device__ const bfloat *a(const Place &at, int i, int k) const { return dy.row(k + i, at.row); }
-    __device__ const bfloat *b(const Place &at, int i, int k) const { return x.row(k + i, at.col); }
+    __device__ const bfloat *b(const Place &at, int, int i, int k) const { return x.row(k + i, at.col); }
     __device__ float run(const Place &at, int m, int n, float (&v)[1][8]) const
     {
         int o = at.row + m;
@@ -108,7 +111,7 @@ struct PipedGrad {
         set_eight(to, size_t(o), at.col + n, old);
         return 0;
     }
-    __device__ void row(const Place &, int, float) const {}
+    __device__ void row(const Place &, int, int, float) const {}
 };
 
 /* Both gradients of an MLP in one go, or each alone would leave many blocks without a tile. Groups of the second are numbered behind those of the first. */
@@ -117,10 +120,12 @@ struct PipedGrads {
     PipedGrad first, second;
     int pieces;
     __device__ const void *any() const { return first.any(); }
-    __device__ bool find(int tile, Place &at) const
+    size_t tiles(int width) const { return first.tiles(width) + second.tiles(width); }
+    __device__ bool find(int width, int tile, Place &at) const
     {
-        if (tile < first.tiles()) return first.find(tile, at);
-        bool there = second.find(tile - first.tiles(), at);
+        int before = int(first.tiles(width));
+        if (tile < before) return first.find(width, tile, at);
+        bool there = second.find(width, tile - before, at);
         at.group += first.groups;
         return there;
     }
@@ -132,26 +137,27 @@ struct PipedGrads {
     }
     __device__ Span span(const Place &at, int piece) const { return with(at, [&](const PipedGrad &g, const Place &own) { return g.span(own, piece); }); }
     __device__ const bfloat *a(const Place &at, int i, int k) const { return with(at, [&](const PipedGrad &g, const Place &own) { return g.a(own, i, k); }); }
-    __device__ const bfloat *b(const Place &at, int i, int k) const { return with(at, [&](const PipedGrad &g, const Place &own) { return g.b(own, i, k); }); }
+    __device__ const bfloat *b(const Place &at, int, int i, int k) const { return with(at, [&](const PipedGrad &g, const Place &own) { return g.b(own, 0, i, k); }); }
     __device__ float run(const Place &at, int m, int n, float (&v)[1][8]) const { return with(at, [&](const PipedGrad &g, const Place &own) { return g.run(own, m, n, v); }); }
-    __device__ void row(const Place &, int, float) const {}
+    __device__ void row(const Place &, int, int, float) const {}
 };
 
 /* Gate and up of a tile: kept as they are rounded, and the hidden numbers made of them. */
 struct PipedGateUp {
-    enum { PRODUCTS = 2, A_ALONG_K = 1, B_ALONG_K = 1, WIDE = PIPE_N / 2 };
+    enum { PRODUCTS = 2, A_ALONG_K = 1, B_ALONG_K = 1 };
     Lines x;
     Ref keep, hidden;                    /* (rows,2F), or absent; (rows,F), or absent */
     const bfloat *gate, *up;
     int F, D, pieces;
     Grouping rows;
     __device__ const void *any() const { return gate; }
-    __device__ bool find(int tile, Place &at) const { return find_rows(rows, F, WIDE, tile, at); }
+    size_t tiles(int width) const { return row_tiles(rows, F, width); }
+    __device__ bool find(int width, int tile, Place &at) const { return find_rows(rows, F, width, tile, at); }
     __device__ Span span(const Place &, int) const { return {0, D}; }
     __device__ const bfloat *a(const Place &at, int i, int k) const { return x.row(at.row + i, k); }
-    __device__ const bfloat *b(const Place &at, int i, int k) const
+    __device__ const bfloat *b(const Place &at, int second, int i, int k) const
     {
-        return i % WIDE < at.cols ? (i < WIDE ? gate : up) + (size_t(at.group) * size_t(F) + size_t(at.col + i % WIDE)) * size_t(D) + size_t(k) : nullptr;
+        return i < at.cols ? (second ? up : gate) + (size_t(at.group) * size_t(F) + size_t(at.col + i)) * size_t(D) + size_t(k) : nullptr;
     }
     __device__ float run(const Place &at, int m, int n, float (&v)[2][8]) const
     {
@@ -168,23 +174,24 @@ struct PipedGateUp {
         if (hidden.p) set_eight(hidden, size_t(at.row + m), at.col + n, h);
         return 0;
     }
-    __device__ void row(const Place &, int, float) const {}
+    __device__ void row(const Place &, int, int, float) const {}
 };
 
-/* Wide = g W_down of a tile; from it and what was kept: dgate, dup, hidden, and the tile's part of <wide, hidden>. */
+/* Wide = g W_down of a tile; from it and what was kept: dgate, dup, hidden, and parts of <wide, hidden>. */
 struct PipedHidden {
     enum { PRODUCTS = 1, A_ALONG_K = 1, B_ALONG_K = 0 };
     Lines g;
     Ref keep, pair, hidden;              /* (rows,2F): gate|up; dgate|dup, which may lie in the same place; (rows,F) */
     const bfloat *down;
-    float *part;                         /* (rows, tiles of F) */
+    float *part;                         /* (rows, F / PART) */
     int F, D, pieces;
     Grouping rows;
     __device__ const void *any() const { return down; }
-    __device__ bool find(int tile, Place &at) const { return find_rows(rows, F, PIPE_N, tile, at); }
+    size_t tiles(int width) const { return row_tiles(rows, F, width); }
+    __device__ bool find(int width, int tile, Place &at) const { return find_rows(rows, F, width, tile, at); }
     __device__ Span span(const Place &, int) const { return {0, D}; }
     __device__ const bfloat *a(const Place &at, int i, int k) const { return g.row(at.row + i, k); }
-    __device__ const bfloat *b(const Place &at, int i, int k) const { return down + (size_t(at.group) * size_t(D) + size_t(k + i)) * size_t(F) + size_t(at.col); }
+    __device__ const bfloat *b(const Place &at, int, int i, int k) const { return down + (size_t(at.group) * size_t(D) + size_t(k + i)) * size_t(F) + size_t(at.col); }
     __device__ float run(const Place &at, int m, int n, float (&wide)[1][8]) const
     {
         size_t r = size_t(at.row + m);
@@ -206,11 +213,11 @@ struct PipedHidden {
         return dot;
     }
     /* Four lanes share a row; they add up in a fixed order. */
-    __device__ void row(const Place &at, int m, float dot) const
+    __device__ void row(const Place &at, int m, int n, float dot) const
     {
         dot += __shfl_xor_sync(0xffffffffu, dot, 1);
         dot += __shfl_xor_sync(0xffffffffu, dot, 2);
-        if (threadIdx.x % 4 == 0 && m < at.rows) part[size_t(at.row + m) * size_t((F + PIPE_N - 1) / PIPE_N) + size_t(at.col / PIPE_N)] = dot;
+        if (threadIdx.x % 4 == 0 && m < at.rows && n < at.cols) part[size_t(at.row + m) * size_t((F + PART - 1) / PART) + size_t((at.col + n) / PART)] = dot;
     }
 };
 
@@ -242,14 +249,12 @@ static const bfloat *piped_weight(Backend *b, const Weight *w)
 static Grouping one_group(int n) { return {nullptr, 1, 1, n}; }
 static Grouping groups_of(const Ffn *w, const Rows *r, const Input *in) { return {r->start, w->gate.groups, in->nchunk, r->n}; }
 
-static void forward(Backend *b, const char *what, const PipedForward &j) { run_pipe(b, what, row_tiles(j.rows, j.out, PIPE_N), j); }
-static void back(Backend *b, const char *what, const PipedBack &j) { run_pipe(b, what, row_tiles(j.rows, j.in, PIPE_N), j); }
 
 int piped_linear(Backend *b, Carve k, Mat y, Mat x, const Weight *w, const float *bias, Acc acc)
 {
     const bfloat *copy = wide(y) ? piped_weight(b, w) : nullptr;
     if (!copy || !wide(x = operand(b, &k, x, 1))) return 0;
-    forward(b, "linear", {lines(x), ref(y), copy, bias, w->out, w->in, acc == ADD, 1, one_group(x.rows)});
+    run_pipe(b, "linear", PipedForward{lines(x), ref(y), copy, bias, w->out, w->in, acc == ADD, 1, one_group(x.rows)});
     return 1;
 }
 
@@ -257,7 +262,7 @@ int piped_linear_dx(Backend *b, Carve k, Mat dx, Mat dy, const Weight *w)
 {
     const bfloat *copy = wide(dx) ? piped_weight(b, w) : nullptr;
     if (!copy || !wide(dy = operand(b, &k, dy, 1))) return 0;
-    back(b, "linear_dx", {lines(dy), ref(dx), copy, nullptr, w->out, w->in, 1, one_group(dy.rows)});
+    run_pipe(b, "linear_dx", PipedBack{lines(dy), ref(dx), copy, nullptr, w->out, w->in, 1, one_group(dy.rows)});
     return 1;
 }
 
@@ -265,8 +270,7 @@ int piped_linear_dw(Backend *b, Carve k, const Weight *w, Mat dy, Mat x, const I
 {
     if (!is_piped(b, w) || !is_wide(w->dw, size_t(w->in))) return 0;
     if (!wide(dy = operand(b, &k, dy, 1)) || !wide(x = operand(b, &k, x, 1))) return 0;
-    PipedGrad j = {lines(dy), lines(x), w->dw, nullptr, w->out, w->in, 1, in->nchunk, tables_of(b, in)->chunk, nullptr, nullptr};
-    run_pipe(b, "linear_dw", size_t(j.tiles()), j);
+    run_pipe(b, "linear_dw", PipedGrad{lines(dy), lines(x), w->dw, nullptr, w->out, w->in, 1, in->nchunk, tables_of(b, in)->chunk, nullptr, nullptr});
     return 1;
 }
 
@@ -283,8 +287,7 @@ static Mat take_mat(Carve *k, int rows, int cols) { return {k->take<bfloat>(size
 
 static void gate_up(Backend *b, const char *what, Mat keep, Mat hidden, Mat x, const Copied3 &c, const Ffn *w, const Rows *r, const Input *in)
 {
-    PipedGateUp j = {lines(x, r->token), ref(keep), ref(hidden), c.gate, c.up, w->gate.out, w->gate.in, 1, groups_of(w, r, in)};
-    run_pipe(b, what, row_tiles(j.rows, j.F, PipedGateUp::WIDE), j);
+    run_pipe(b, what, PipedGateUp{lines(x, r->token), ref(keep), ref(hidden), c.gate, c.up, w->gate.out, w->gate.in, 1, groups_of(w, r, in)});
 }
 
 int piped_ffn(Backend *b, Mat y, Mat keep, Mat x, const Ffn *w, const Rows *r, const Input *in)
@@ -294,7 +297,7 @@ int piped_ffn(Backend *b, Mat y, Mat keep, Mat x, const Ffn *w, const Rows *r, c
     Carve k = scratch_of(b);
     Mat hidden = take_mat(&k, r->n, w->gate.out);
     gate_up(b, "ffn", keep, hidden, x, c, w, r, in);
-    forward(b, "ffn", {lines(hidden), ref(y), c.down, nullptr, w->down.out, w->down.in, 0, 1, groups_of(w, r, in)});
+    run_pipe(b, "ffn", PipedForward{lines(hidden), ref(y), c.down, nullptr, w->down.out, w->down.in, 0, 1, groups_of(w, r, in)});
     return 1;
 }
 
@@ -303,7 +306,7 @@ struct PipedWork { Mat g, pair, hidden; float *part; };
 static PipedWork carve(Carve *k, int rows, int D, int F)
 {
     PipedWork s = {take_mat(k, rows, D), take_mat(k, rows, 2 * F), take_mat(k, rows, F), nullptr};
-    s.part = k->take<float>(size_t(rows) * blocks(size_t(F), PIPE_N));
+    s.part = k->take<float>(size_t(rows) * blocks(size_t(F), PART));
     return s;
 }
 
@@ -319,13 +322,12 @@ int piped_ffn_bwd(Backend *b, Mat dx, Mat dout, Mat keep, Mat x, const Ffn *w, c
     const int *chunk = tables_of(b, in)->chunk;
     launch(b, "ffn_bwd", sort_rows, dim3(blocks(size_t(n) * size_t(D / 8), RUN_THREADS)), RUN_THREADS, ref(s.g), ref(dout), r->token, static_cast<const float *>(r->scale), size_t(n), D);
     if (!keep.p) gate_up(b, "ffn_bwd", s.pair, Mat{nullptr, 0, 0, 0, BF16}, x, c, w, r, in);
-    PipedHidden j = {lines(s.g), ref(keep.p ? keep : s.pair), ref(s.pair), ref(s.hidden), c.down, s.part, F, D, 1, rows};
-    run_pipe(b, "ffn_bwd", row_tiles(rows, F, PIPE_N), j);
-    if (r->scale) scale_grads_of(b, r, s.part, int(blocks(size_t(F), PIPE_N)));
-    back(b, "ffn_bwd", {lines(s.pair), ref(dx), c.gate, c.up, F, D, 1, rows});
+    run_pipe(b, "ffn_bwd", PipedHidden{lines(s.g), ref(keep.p ? keep : s.pair), ref(s.pair), ref(s.hidden), c.down, s.part, F, D, 1, rows});
+    if (r->scale) scale_grads_of(b, r, s.part, int(blocks(size_t(F), PART)));
+    run_pipe(b, "ffn_bwd", PipedBack{lines(s.pair), ref(dx), c.gate, c.up, F, D, 1, rows});
     PipedGrads grads = {{lines(s.pair), lines(x, r->token), w->gate.dw, w->up.dw, F, D, w->gate.groups, in->nchunk, chunk, r->start, r->count},
                         {lines(s.g), lines(s.hidden), w->down.dw, nullptr, D, F, w->gate.groups, in->nchunk, chunk, r->start, r->count}, in->nchunk};
-    run_pipe(b, "ffn_bwd", size_t(grads.first.tiles()) + size_t(grads.second.tiles()), grads);
+    run_pipe(b, "ffn_bwd", grads);
     return 1;
 }
 

@@ -33,18 +33,18 @@ template <int LEFT> static __device__ __forceinline__ void products_wait()
 }
 
 /* What a product in flight writes must not be read, kept elsewhere or moved before products_wait(): called behind it. */
-static __device__ __forceinline__ void products_arrived(float (&c)[128])
+template <int NUMBERS> static __device__ __forceinline__ void products_arrived(float (&c)[NUMBERS])
 {
 #pragma unroll
-    for (int i = 0; i < 128; i++) asm volatile("" : "+f"(c[i]) :: "memory");
+    for (int i = 0; i < NUMBERS; i++) asm volatile("" : "+f"(c[i]) :: "memory");
 }
 
 #define FOUR(i) "+f"(c[i]), "+f"(c[i + 1]), "+f"(c[i + 2]), "+f"(c[i + 3])
 #define SIXTEEN(i) FOUR(i), FOUR(i + 4), FOUR(i + 8), FOUR(i + 12)
 
-/* c (64,256) (=|+=) a (64,16) b (256,16)^T by the 128 threads of a group. With warp w of the group and lane = 4 g + t, c[4 j + 2 h + e] is
+/* c (64,N) (=|+=) a (64,16) b (N,16)^T by the 128 threads of a group, N 256 or 128. With warp w of the group and lane = 4 g + t, c[4 j + 2 h + e] is
  * (16 w + g + 8 h, 8 j + 2 t + e). add 0: what was there does not count. */
-template <int A_ACROSS, int B_ACROSS> static __device__ __forceinline__ void product_64_256(float (&c)[128], uint64_t a, uint64_t b, int add)
+template <int A_ACROSS, int B_ACROSS> static __device__ __forceinline__ void product_of_64(float (&c)[128], uint64_t a, uint64_t b, int add)
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %130, 0;\nwgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 {"
@@ -61,6 +61,22 @@ template <int A_ACROSS, int B_ACROSS> static __device__ __forceinline__ void pro
         : "l"(a), "l"(b), "r"(add), "n"(A_ACROSS), "n"(B_ACROSS));
 #else
     __trap();                            /* built without sm_90a */
+#endif
+}
+
+template <int A_ACROSS, int B_ACROSS> static __device__ __forceinline__ void product_of_64(float (&c)[64], uint64_t a, uint64_t b, int add)
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %66, 0;\nwgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {"
+        "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+        "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
+        "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
+        "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
+        "%64, %65, p, 1, 1, %67, %68;\n}\n"
+        : SIXTEEN(0), SIXTEEN(16), SIXTEEN(32), SIXTEEN(48)
+        : "l"(a), "l"(b), "r"(add), "n"(A_ACROSS), "n"(B_ACROSS));
+#else
+    __trap();
 #endif
 }
 

@@ -11,7 +11,7 @@
 
 namespace fts_cuda {
 
-static inline unsigned shared_address(const void *p) { return unsigned(static_cast<const char *>(p) - static_cast<const char *>(launch_memory())); }
+static inline unsigned shared_address(const void *p) { return unsigned(static_cast<const char *>(p) - emu::shared); }
 
 struct EmuCopy { void *to; const void *from; int size, bytes, group; };
 template <class T, int MOST> struct EmuQueue { T item[MOST]; int n, groups; };

@@ -31,7 +31,7 @@ static inline unsigned pack_halves(float low, float high) { return unsigned(f32_
 
 static inline float quick_sigmoid(float x) { return 1 / (1 + expf(-x)); }
 
-/* The block's shared memory of a size that the launch says; no kernel here takes more than this. */
-static inline void *launch_memory() { alignas(1024) static char memory[228 << 10]; return memory; }
+/* The block's shared memory of a size that the launch says. */
+static inline void *launch_memory() { return emu::shared + emu::SHARED_FROM; }
 
 #endif
