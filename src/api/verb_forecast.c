@@ -27,7 +27,8 @@ typedef struct Run {
     Context    context[AT_ONCE];
     Charts     charts;
     Score      score;
-    int64_t    series, empty, cut;       /* so far; without an observed point; longer than the context that the model was made for */
+    int64_t    series, empty, cut, odd;  /* so far; without an observed point; longer than the context that the model was made for; whose times show no frequency */
+    char       why[sizeof ((Err *)0)->message];      /* of the first odd one */
     double     began;
 } Run;
 
@@ -109,8 +110,10 @@ static int read_rows(Run *r, Err *e)
 {
     TableSeries s;
     int more = 1;
-    for (r->n = 0; r->n < AT_ONCE && (more = table_next(r->table, &s, e)) > 0;)
+    for (r->n = 0; r->n < AT_ONCE && (more = table_next(r->table, &s, e)) > 0;) {
+        if (s.why && !r->odd++) snprintf(r->why, sizeof r->why, "%s", s.why);
         if (row_open(&r->row[r->n++], &s, r->o->holdout, e)) return -1;
+    }
     return more;
 }
 
@@ -166,9 +169,19 @@ static int run_all(Run *r, Err *e)
 
 static const char *plural(int64_t n) { return n == 1 ? "" : "s"; }
 
+/* Columns of a wide table have one time for all. */
+static void tell_odd(const Run *r)
+{
+    const Events *to = &r->t->events;
+    if (r->odd) event_say(to, FTS_EVENT_NOTICE, "%s", r->why);
+    if (r->odd > 1 && table_form(r->table).kind == FORM_LONG)
+        event_say(to, FTS_EVENT_NOTICE, "%" PRId64 " of %" PRId64 " series have irregular times, or one alone: --freq gives all of them one frequency", r->odd, r->series);
+}
+
 static void tell_end(const Run *r)
 {
     const Events *to = &r->t->events;
+    tell_odd(r);
     if (r->empty) event_say(to, FTS_EVENT_NOTICE, "%" PRId64 " series without any observed point: no forecast of %s", r->empty, r->empty == 1 ? "it" : "them");
     if (r->cut && r->o->context_length == OPT_UNSET)
         event_say(to, FTS_EVENT_NOTICE, "%" PRId64 " series longer than the %" PRId64 " points that this model was made for: the last of them were used", r->cut, r->most);

@@ -77,12 +77,14 @@ int table_next(Table *t, TableSeries *s, Err *e)
     *s = (TableSeries){0};
     t->id.n = 0;
     t->named = 0;
+    *t->why.message = 0;
     int more = t->kind->next(t, s, e);
     if (more > 0 && !t->named) str_addf(&t->id, "%lld", (long long)t->at);
     if (more > 0 && str_ok(&t->id, e)) more = -1;
     if (more < 0 && t->path) err_wrap(e, "%s (%s)", t->path, t->format->name);
     t->at++;
     s->id = t->id.p;
+    s->why = *t->why.message ? t->why.message : NULL;
     return more;
 }
 

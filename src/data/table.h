@@ -17,7 +17,7 @@ typedef struct Table Table;
 
 typedef struct TableOptions {
     int64_t     keep;              /* points at the end of each series that are wanted; 0: all */
-    const Freq *freq;              /* NULL: as the times show. Copied */
+    const Freq *freq;              /* NULL: as the times show, or else the middle one of their steps; of one time alone, that of the first series that has one. Copied */
 } TableOptions;
 
 typedef struct TableSeries {       /* what it points to is the table's and valid until the next call */
@@ -28,6 +28,7 @@ typedef struct TableSeries {       /* what it points to is the table's and valid
     int           has_time;        /* 1: last, the time of the last point, and freq are known */
     Stamp         last;
     Freq          freq;
+    const char   *why;             /* its own times do not show freq: where they do not, and what was taken; NULL: they do, or it was given */
 } TableSeries;
 
 int  table_open(Table **t, const char *path, const TableOptions *o, Err *e);            /* errors begin with "PATH (csv): " */

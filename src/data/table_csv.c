@@ -52,12 +52,13 @@ static int push_row(const Table *t, Tail *a, Err *e)
     return err_wrap(e, "series \"%s\"", cell_shown(csv_table_id(&s->csv), shown));
 }
 
-static int long_series(const Table *t, const Tail *a, Cell id, TableSeries *out, Err *e)
+static int long_series(Table *t, const Tail *a, Cell id, TableSeries *out, Err *e)
 {
     const Sheet *s = t->state;
     char shown[32];
-    if (!tail_series(t, a, a, out, e)) return 1;
-    return s->csv.id < 0 ? -1 : err_wrap(e, "series \"%s\"", cell_shown(id, shown));
+    int bad = tail_series(t, a, a, out, e);
+    if (s->csv.id >= 0 && (bad || *t->why.message)) err_wrap(bad ? e : &t->why, "series \"%s\"", cell_shown(id, shown));
+    return bad ? -1 : 1;
 }
 
 static int same_cell(Cell a, Cell b) { return a.n == b.n && !memcmp(a.p, b.p, a.n); }

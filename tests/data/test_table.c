@@ -22,6 +22,7 @@ static void add_series(Str *out, const TableSeries *s)
     if (s->n != s->total) str_addf(out, "/%d", (int)s->total);
     if (s->has_time) str_addf(out, "@%s+%s", stamp_text(&s->last, time), freq_text(&s->freq, freq));
     if (s->time) str_addf(out, "<%s", s->n ? stamp_text(&s->time[0], time) : "");
+    if (s->why) str_addf(out, " (%s)", s->why);
 }
 
 /* All series as text: id[points]/total@last time+frequency<first time. What fails stands behind a '!'. Owned by the caller. */
@@ -138,9 +139,9 @@ TEST(table_broken_csv_is_named)
         {"id,ds,y\na,2016-07-02,1\na,2016-07-01,2\n", 0, "D", "!series \"a\": line 3: the time 2016-07-01 behind 2016-07-02 of line 2: sort the rows of a series by time"},
         {"ds,y\n2016-07-02,1\n2016-07-02,2\n", 0, NULL, "!line 3: the time 2016-07-02 behind 2016-07-02 of line 2: a series has one point for each time"},
         {"ds,y\n2016-07-02,1\n7,2\n", 0, NULL, "!line 3: the time 7 behind 2016-07-02 of line 2: times are all dates or all whole numbers"},
-        {"id,ds,y\nz,1,0\nz,2,0\na,2016-07-01,1\na,2016-07-02,2\n\na,2016-07-04,2\n", 0, NULL,
-         "z[0,0]@2+1<1 !series \"a\": line 7: 2016-07-04 follows 2016-07-02 of line 5, where the times before are 1D apart: give the frequency with --freq"},
         {"id,ds,y\na,2016-07-01,1\n", 0, NULL, "!series \"a\": one time alone, 2016-07-01, shows no frequency: give it with --freq"},
+        {"id,ds,y\na,2016-07-01,1\nb,2,1\nb,3,1\nb,4,x\n", 0, NULL, "!series \"a\": line 5, column 3 (y): found \"x\", expected a number: leave it empty where a value is missing"},
+        {"date,a,b\n2016-07-01,1,2\n", 0, NULL, "!one time alone, 2016-07-01, shows no frequency: give it with --freq"},
         {"id,ds,y\na,soon,1\n", 0, NULL, "!line 2, column 2 (ds): found \"soon\", expected a time such as 2016-07-01 00:00:00, or a whole number"},
         {"id,ds,y\na,,1\n", 0, NULL, "!line 2, column 2 (ds): nothing where a time was expected"},
         {"id,ds,y\na,1,x\n", 0, NULL, "!line 2, column 3 (y): found \"x\", expected a number: leave it empty where a value is missing"},
@@ -148,10 +149,26 @@ TEST(table_broken_csv_is_named)
         {"date,a\nmonday,1\n", 0, NULL, "!line 2, column 1 (date): found \"monday\", expected a time such as 2016-07-01 00:00:00, or a whole number"},
         {"date,a\n07/01/2016,1\n", 0, NULL, "!line 2, column 1 (date): found \"07/01/2016\", which may have its day or its month first: write dates as 2016-07-01"},
         {"date,a\n2016-07-01,1\n2016-07-01,1\n", 0, NULL, "!line 3: the time 2016-07-01 behind 2016-07-01 of line 2: a series has one point for each time"},
-        {"date,a\n2016-07-01,1\n2016-07-02,1\n2016-07-04,1\n", 0, NULL, "!line 4: 2016-07-04 follows 2016-07-02 of line 3, where the times before are 1D apart: give the frequency with --freq"},
         {"date\n2016-07-01\n", 0, NULL, "!line 1: no column of numbers beside the first: is the separator one of , ; and tab?"},
         {"1,2,7\n3,4,8\n", 0, NULL, "!line 1: numbers where the names of the columns were expected: add a header line, V1,V2,V3,... if each row is a series"},
         {"V1,V2\na,1,2\n", 0, NULL, "!line 2: the row has 3 cells, the header has 2"},
+    };
+    READS("csv", cases);
+}
+
+/* A series without a frequency is none that is lost, nor are the others. */
+TEST(table_irregular_times_go_on_at_their_usual_step)
+{
+#define LONE "one time alone, 2016-07-01, shows no frequency: goes on at 7D, as other series do; --freq gives another"
+    static const Case cases[] = {
+        {"id,ds,y\nz,1,0\nz,2,0\na,2016-07-01,1\na,2016-07-02,2\n\na,2016-07-04,2\na,2016-07-05,2\nb,1,1\nb,3,2\n", 0, NULL,
+         "z[0,0]@2+1<1 a[1,2,2,2]@2016-07-05+1D<2016-07-01 (series \"a\": line 7: 2016-07-04 follows 2016-07-02 of line 5, where the times before are 1D apart: goes on at 1D, the middle one of its steps; --freq gives another) b[1,2]@3+2<1"},
+        {"id,ds,y\na,2016-07-01,1\nb,4,1\nb,5,2\nc,2016-07-01,1\nc,2016-07-08,2\nd,2016-07-01,1\nd,2016-07-02,2\n", 0, NULL,
+         "a[1]@2016-07-01+7D<2016-07-01 (series \"a\": " LONE ") b[1,2]@5+1<4 c[1,2]@2016-07-08+7D<2016-07-01 d[1,2]@2016-07-02+1D<2016-07-01"},
+        {"id,ds,y\nc,2016-07-01,1\na,2016-07-01,1\nc,2016-07-08,2\nb,2016-07-01,3\n", 1, NULL,
+         "c[2]/2@2016-07-08+7D<2016-07-08 a[1]@2016-07-01+7D<2016-07-01 (series \"a\": " LONE ") b[3]@2016-07-01+7D<2016-07-01 (series \"b\": " LONE ")"},
+        {"ds,y\n2016-07-01,1\n2016-07-02,1\n2016-07-04,1\n", 0, NULL, "0[1,1,1]@2016-07-04+1D<2016-07-01 (line 4: 2016-07-04 follows 2016-07-02 of line 3, where the times before are 1D apart: goes on at 1D, the middle one of its steps; --freq gives another)"},
+        {"date,a\n2016-07-01,1\n2016-07-02,1\n2016-07-04,1\n", 0, "D", "a[1,1,1]@2016-07-04+1D<2016-07-01"},
     };
     READS("csv", cases);
 }
@@ -188,7 +205,7 @@ TEST(table_gaps_count_where_points_are_wanted)
             str_addf(&text, "ds,y\n");
             for (int i = 0; i < n; i++) str_addf(&text, "%d,0\n", i + (i >= gap));
             OK(table_open_text(&t, "csv", text.p, text.n, &(TableOptions){5, NULL}, &e));
-            CHECK(table_next(t, &s, &e) == (n - gap < 64 ? -1 : 1));
+            CHECK(table_next(t, &s, &e) == 1 && !s.why == (n - gap >= 64));
             table_close(t);
             str_free(&text);
         }
@@ -267,6 +284,7 @@ TEST(table_memory_that_runs_out_is_told)
 {
     static const struct { const char *format, *text; } tables[] = {
         {"csv", "id,ds,y\na,1,1\na,2,1\nb,1,1\nb,2,2\na,3,4\n"}, {"csv", "id,ds,y\na,1,1\na,2,1\nb,1,1\nb,2,2\n"}, {"csv", "date,a,b\n1,1,2\n2,3,4\n"}, {"csv", "V1,V2\na,1\n"},
+        {"csv", "id,ds,y\na,1,1\nb,1,1\nb,2,2\nb,4,2\n"}, {"csv", "id,ds,y\na,1,1\nb,1,1\na,2,2\na,4,2\n"},
         {"jsonl", "{\"item_id\":\"a\",\"target\":[1,2]}\n[3]"}, {"json", "[[1],[2]]"},
     };
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
