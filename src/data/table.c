@@ -25,6 +25,7 @@ static int new_table(Table **t, const Format *f, const char *path, const TableOp
     made->format = f;
     made->keep = o->keep;
     made->count = -1;
+    made->timeless = o->timeless;
     if (o->freq) made->freq = *o->freq;
     made->has_freq = o->freq != NULL;
     made->path = path ? strdup(path) : NULL;
@@ -84,9 +85,12 @@ int table_next(Table *t, TableSeries *s, Err *e)
     if (more < 0 && t->path) err_wrap(e, "%s (%s)", t->path, t->format->name);
     t->at++;
     s->id = t->id.p;
+    s->named = t->named == 1;
     s->why = *t->why.message ? t->why.message : NULL;
     return more;
 }
+
+int table_has_ids(const Format *f) { return kind_of(f) != &table_source; }
 
 Form table_form(const Table *t) { return t->form; }
 int64_t table_count(const Table *t) { return t->count; }

@@ -103,7 +103,7 @@ static int collect_mixed(Table *t, Err *e)
 static int open_long(Table *t, Err *e)
 {
     Sheet *s = t->state;
-    s->time = csv_table_column(&s->csv, time_names);
+    s->time = t->timeless ? -1 : csv_table_column(&s->csv, time_names);
     int together = stand_together(t, e);
     if (together < 0) return -1;
     csv_table_rewind(&s->csv);
@@ -159,14 +159,15 @@ static int next_row(Table *t, TableSeries *out, Err *e)
 }
 
 /* A first column that is no series holds times if its name says so or its first cell is one; otherwise labels, which say nothing. */
-static int find_times(Sheet *s, Err *e)
+static int find_times(const Table *t, Err *e)
 {
-    Stamp t;
+    Sheet *s = t->state;
+    Stamp stamp;
     Err ignored;
     if (csv_table_first(&s->csv, &s->first, e)) return -1;
     int64_t named = csv_table_column(&s->csv, time_names);
     Cell cell = s->csv.csv.cell[0];
-    s->time = s->first && (!named || !stamp_read(&t, cell.p, cell.n, NULL, &ignored)) ? 0 : -1;
+    s->time = !t->timeless && s->first && (!named || !stamp_read(&stamp, cell.p, cell.n, NULL, &ignored)) ? 0 : -1;
     return grow_all(s, s->csv.columns - s->first, e);
 }
 
@@ -186,7 +187,7 @@ static int open_wide(Table *t, Err *e)
     Sheet *s = t->state;
     int more;
     for (int first = 1; (more = csv_table_row(&s->csv, e)) > 0; first = 0)
-        if ((first && find_times(s, e)) || push_columns(t, e)) return -1;
+        if ((first && find_times(t, e)) || push_columns(t, e)) return -1;
     t->count = s->nall;
     return more;
 }
@@ -197,6 +198,7 @@ static int next_column(Table *t, TableSeries *out, Err *e)
     Sheet *s = t->state;
     if (t->at >= s->nall) return 0;
     if (set_id(t, s->csv.headless ? unnamed : s->csv.name[s->first + t->at], e)) return -1;
+    t->named += s->csv.headless;
     return tail_series(t, &s->all[t->at], &s->tail, out, e) ? -1 : 1;
 }
 

@@ -2,7 +2,6 @@
 #ifndef DATA_TABLE_STATE_H
 #define DATA_TABLE_STATE_H
 
-#include "data/source.h"
 #include "data/table.h"
 #include "util/str.h"
 
@@ -26,7 +25,8 @@ struct Table {
     Form    form;
     int64_t count, at;                                           /* series; -1: not known. at: those handed out */
     Str     id;                                                  /* of the series handed out */
-    int     named;                                               /* the file says it */
+    int     named;                                               /* 1: the file says it, 2: a name of ours */
+    int     timeless;                                            /* as it was asked for */
     int     scout;                                               /* 1: looks for a frequency, so one time alone has none, every = 0 */
     Freq    lent[2];                                             /* of dates, of counts: what one time alone goes on at; every 0: not looked for yet */
     Err     why;                                                 /* of the series handed out, "": its times show their frequency */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "eval/naive.h"
+#include "eval/pairs.h"
 #include "util/machine.h"
 #include "util/par.h"
 
@@ -198,8 +199,11 @@ static int open_source(Source *s, const char *path, Err *e)
 static int read_series(Run *r, const Source *past, const Source *future, Err *e)
 {
     Stages *s = &r->to->stages;
-    if (stages_plan(s, r->spec->opts, past, future, e) || add_contenders(r, e)) return -1;
-    return series_read(&r->set, &(SeriesFrom){past, future, s->train, s->first, s->end, stages_horizon(s), s->season}, e);
+    int64_t *future_of = NULL;
+    if ((future && pairs_find(&future_of, past, future, e)) || stages_plan(s, r->spec->opts, past, future, e) || add_contenders(r, e)) return free(future_of), -1;
+    int bad = series_read(&r->set, &(SeriesFrom){past, future, future_of, s->train, s->first, s->end, stages_horizon(s), s->season}, e);
+    free(future_of);
+    return bad;
 }
 
 /* The files are closed before anything is forecast: what is needed of them is in the set. */

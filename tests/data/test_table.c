@@ -45,7 +45,7 @@ static Str told_text(const char *format, const char *text, int64_t keep, const c
     Freq f;
     Str out = {0};
     if (freq && freq_read(&f, freq, &e)) return str_addf(&out, "%s", e.message), out;
-    if (!table_open_text(&t, format, text, strlen(text), &(TableOptions){keep, freq ? &f : NULL}, &e)) return told(t, &e);
+    if (!table_open_text(&t, format, text, strlen(text), &(TableOptions){.keep = keep, .freq = freq ? &f : NULL}, &e)) return told(t, &e);
     str_addf(&out, "!%s", e.message);
     return out;
 }
@@ -185,7 +185,7 @@ TEST(table_keeps_the_last_points)
             Err e;
             str_addf(&text, "id,ds,y\n");
             for (int i = 0; i < 1000; i++) str_addf(&text, mixed ? "a,%d,%d\nb,%d,0\n" : "a,%d,%d\n", i, 3 * i, i);
-            OK(table_open_text(&t, "csv", text.p, text.n, &(TableOptions){keep[k], NULL}, &e));
+            OK(table_open_text(&t, "csv", text.p, text.n, &(TableOptions){.keep = keep[k], .freq = NULL}, &e));
             CHECK(table_next(t, &s, &e) == 1 && s.total == 1000 && s.n == (keep[k] && keep[k] < 1000 ? keep[k] : 1000) && table_count(t) == 1 + mixed);
             for (int64_t i = 0; i < s.n; i++) CHECK(s.x[i] == (double)(3 * (1000 - s.n + i)) && s.time[i].seconds == 1000 - s.n + i);
             table_close(t);
@@ -204,7 +204,7 @@ TEST(table_gaps_count_where_points_are_wanted)
             Err e;
             str_addf(&text, "ds,y\n");
             for (int i = 0; i < n; i++) str_addf(&text, "%d,0\n", i + (i >= gap));
-            OK(table_open_text(&t, "csv", text.p, text.n, &(TableOptions){5, NULL}, &e));
+            OK(table_open_text(&t, "csv", text.p, text.n, &(TableOptions){.keep = 5, .freq = NULL}, &e));
             CHECK(table_next(t, &s, &e) == 1 && !s.why == (n - gap >= 64));
             table_close(t);
             str_free(&text);
@@ -216,7 +216,7 @@ static Str told_file(const char *path, int64_t keep, Form *form)
     Table *t;
     Err e = {0};
     Str out = {0};
-    if (!table_open(&t, path, &(TableOptions){keep, NULL}, &e)) return *form = table_form(t), told(t, &e);
+    if (!table_open(&t, path, &(TableOptions){.keep = keep, .freq = NULL}, &e)) return *form = table_form(t), told(t, &e);
     str_addf(&out, "!%s", e.message);
     return out;
 }
@@ -267,15 +267,15 @@ TEST(table_form_says_how_to_answer)
     Table *t;
     Err e;
     static const char text[] = "\"the \"\"id\"\"\";ds;y;unique_id\nx;1;2;a\nx;2;3;a\n", wide[] = "when\ta\n2016\t1\n";
-    OK(table_open_text(&t, "csv", text, sizeof text - 1, &(TableOptions){0, NULL}, &e));
+    OK(table_open_text(&t, "csv", text, sizeof text - 1, &(TableOptions){.keep = 0, .freq = NULL}, &e));
     Form f = table_form(t);
     CHECK(f.kind == FORM_LONG && f.separator == ';' && !strcmp(f.id, "unique_id") && !strcmp(f.time, "ds"));
     table_close(t);
-    OK(table_open_text(&t, "csv", wide, sizeof wide - 1, &(TableOptions){0, NULL}, &e));
+    OK(table_open_text(&t, "csv", wide, sizeof wide - 1, &(TableOptions){.keep = 0, .freq = NULL}, &e));
     f = table_form(t);
     CHECK(f.kind == FORM_WIDE && f.separator == '\t' && !f.id && !f.time && table_count(t) == 2);
     table_close(t);
-    CHECK(table_open_text(&t, "npy", text, 3, &(TableOptions){0, NULL}, &e) == -1 && !t);
+    CHECK(table_open_text(&t, "npy", text, 3, &(TableOptions){.keep = 0, .freq = NULL}, &e) == -1 && !t);
     TEXT(e.message, "\"npy\" is no format of tables in text");
 }
 
@@ -294,7 +294,7 @@ TEST(table_memory_that_runs_out_is_told)
             TableSeries s;
             Err e = {0};
             test_alloc_fail(n);
-            more = table_open_text(&t, tables[i].format, tables[i].text, strlen(tables[i].text), &(TableOptions){0, NULL}, &e);
+            more = table_open_text(&t, tables[i].format, tables[i].text, strlen(tables[i].text), &(TableOptions){.keep = 0, .freq = NULL}, &e);
             if (!more) while ((more = table_next(t, &s, &e)) > 0) {}
             test_alloc_fail(0);
             table_close(t);
