@@ -92,11 +92,37 @@ static int is_data(const CsvTable *t)
     return cell_number(t->name[0], comma, &x) == CELL_NUMBER || (t->columns == 2 && !(last == 0 || last == 1));
 }
 
+/* Numbers in the first row beside column `but`, and nothing else. Times may stand first. */
+static int other_numbers(CsvTable *t, int64_t but)
+{
+    Err ignored;
+    double x;
+    int64_t n = 0;
+    if (csv_row(&t->csv, &ignored) <= 0 || t->csv.n != t->columns) return 0;
+    for (int64_t i = has_label(t); i < t->columns; i++) {
+        if (i == but) continue;
+        if (cell_number(t->csv.cell[i], t->csv.separator == ';', &x) == CELL_TEXT) return 0;
+        n++;
+    }
+    return n > 0;
+}
+
+/* Columns of any table may be called x, y and z: y is the value of a long one beside ids or ds, or if it alone holds numbers. */
+static int64_t value_column(CsvTable *t)
+{
+    static const char *const target[] = {"target", NULL}, *const y[] = {"y", NULL}, *const ds[] = {"ds", NULL};
+    int64_t sure = csv_table_column(t, target), maybe = csv_table_column(t, y);
+    if (sure >= 0 || maybe < 0 || t->id >= 0 || csv_table_column(t, ds) >= 0) return sure >= 0 ? sure : maybe;
+    int others = other_numbers(t, maybe);
+    csv_table_rewind(t);
+    return others ? -1 : maybe;
+}
+
 static int shape(CsvTable *t, const Csv *start, Err *e)
 {
-    static const char *const targets[] = {"target", "y", NULL}, *const ids[] = {"item_id", "unique_id", "id", NULL};
-    t->target = csv_table_column(t, targets);
+    static const char *const ids[] = {"item_id", "unique_id", "id", NULL};
     t->id = csv_table_column(t, ids);
+    t->target = value_column(t);
     t->headless = is_data(t);
     t->shape = t->headless ? CSV_WIDE : t->target >= 0 ? CSV_LONG : is_rows(t) ? CSV_ROWS : CSV_WIDE;
     if (!t->headless) return 1;

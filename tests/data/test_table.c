@@ -96,6 +96,10 @@ TEST(table_wide_csv_is_a_series_a_column)
         {"7\n8\n", 0, NULL, "predictions[7,8]"},
         {"date,a\n31/12/2015,1\n01/01/2016,2\n", 0, NULL, "a[1,2]@01/01/2016+1D<31/12/2015"},
         {"date,a\n", 0, NULL, ""},
+        {"x,Y,z\n1,2,3\n4,5,6\n", 0, NULL, "x[1,4] Y[2,5] z[3,6]"}, {"date,y,x\n2016-07-01,1,\n2016-07-02,2,3\n", 0, NULL, "y[1,2]@2016-07-02+1D<2016-07-01 x[nan,3]@2016-07-02+1D<2016-07-01"},
+        {"y;x\n1,5;2\n", 0, NULL, "y[1.5] x[2]"},
+        {"date,y\n2016-07-01,1\n2016-07-02,2\n", 0, NULL, "0[1,2]@2016-07-02+1D<2016-07-01"}, {"ds,y,x\n1,1,7\n2,2,8\n", 0, NULL, "0[1,2]@2+1<1"}, {"id,y,x\na,1,7\na,2,8\n", 0, NULL, "a[1,2]"},
+        {"date,y,day\n2016-07-01,1,Fri\n2016-07-02,2,Sat\n", 0, NULL, "0[1,2]@2016-07-02+1D<2016-07-01"}, {"x,target\n1,2\n", 0, NULL, "0[2]"}, {"x,y\n1\n", 0, NULL, "!line 2: the row has 1 cells, the header has 2"},
     };
     READS("csv", cases);
 }
