@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/refuse.h"
 #include "data/table_state.h"
 
 static const TableKind *const kinds[] = {&table_csv, &table_jsonl, &table_json};
@@ -55,12 +56,9 @@ static int open_map(Table *t, Err *e)
 
 int table_open(Table **t, const char *path, const TableOptions *o, Err *e)
 {
-    char looked_for[1024];
     const Format *f = source_sniff(path);
     *t = NULL;
-    formats_text(looked_for, sizeof looked_for);
-    if (!f && !path_exists(path)) return err_set(e, FTS_IO, "%s: No such file or directory", path);
-    if (!f) return err_set(e, FTS_FORMAT, "%s: no series that can be read: %.600s", path, looked_for);
+    if (!f) return refuse_path(path, e);
     if (new_table(t, f, path, o, e) || ((*t)->kind == &table_source ? table_source.open(*t, e) : open_map(*t, e))) return failed(t);
     return 0;
 }

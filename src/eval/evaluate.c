@@ -2,11 +2,11 @@
 #include "eval/evaluate.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/refuse.h"
 #include "eval/naive.h"
 #include "eval/pairs.h"
 #include "util/machine.h"
@@ -188,12 +188,8 @@ static int add_contenders(Run *r, Err *e)
 
 static int open_source(Source *s, const char *path, Err *e)
 {
-    char looked[1024];
     const Format *f = source_sniff(path);
-    if (f) return source_open(s, f, path, NULL, e);
-    if (!path_exists(path)) return err_errno(e, ENOENT, path);
-    formats_text(looked, sizeof looked);
-    return err_set(e, FTS_FORMAT, "%s: not a file that can be read: %s", path, looked);
+    return f ? source_open(s, f, path, NULL, e) : refuse_path(path, e);
 }
 
 static int read_series(Run *r, const Source *past, const Source *future, Err *e)

@@ -262,7 +262,7 @@ TEST(table_files_that_fail_are_named)
     }
     Form form;
     Str out = told_file(put_text(dir, "t.txt", "1"), 0, &form);
-    CHECK(strstr(out.p, "t.txt: no series that can be read: looked for "));
+    CHECK(strstr(out.p, "t.txt: not a file that can be read: text under another name: a table of text goes by .csv"));
     str_free(&out);
 }
 
