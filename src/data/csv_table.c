@@ -6,7 +6,17 @@
 #include <string.h>
 #include <strings.h>
 
+#include "data/refuse.h"
+#include "util/calendar.h"
+
 static int is_named(Cell c, const char *name) { return c.n == strlen(name) && !strncasecmp(c.p, name, c.n); }
+
+static int is_date(Cell c)
+{
+    Stamp t;
+    Err ignored;
+    return !stamp_read(&t, c.p, c.n, NULL, &ignored) && !stamp_is_count(&t);
+}
 
 int64_t csv_table_column(const CsvTable *t, const char *const *names)
 {
@@ -21,15 +31,28 @@ int csv_table_number(const CsvTable *t, int64_t column, double *x, Err *e)
     Cell c = t->csv.cell[column];
     char name[32], found[32];
     if (cell_number(c, t->csv.separator == ';', x) != CELL_TEXT) return 0;
-    return err_set(e, FTS_FORMAT, "line %lld, column %lld (%s): found \"%s\", expected a number: leave it empty where a value is missing",
-                   (long long)t->csv.row, (long long)column + 1, cell_shown(t->name[column], name), cell_shown(c, found));
+    return err_set(e, FTS_FORMAT, "line %lld, column %lld (%s): found \"%s\", expected a number %s", (long long)t->csv.row, (long long)column + 1, cell_shown(t->name[column], name),
+                   cell_shown(c, found), is_date(c) ? "(dates stand in the first column, or beside item_id and target in one called timestamp)" : "such as 1234.5, or nothing where a value is missing");
+}
+
+static int wrong_row(const CsvTable *t, Err *e)
+{
+    return err_set(e, FTS_FORMAT, "line %lld: the row has %lld cells, the header has %lld%s", (long long)t->csv.row, (long long)t->csv.n, (long long)t->columns,
+                   t->csv.n > t->columns ? ": a cell that holds a separator needs quotes" : "");
+}
+
+/* Some programs end each row with a separator. */
+static void drop_empty_end(CsvTable *t, int64_t keep)
+{
+    while (t->csv.n > keep && !t->csv.cell[t->csv.n - 1].n) t->csv.n--;
 }
 
 int csv_table_row(CsvTable *t, Err *e)
 {
     int more = csv_row(&t->csv, e);
-    if (more <= 0 || t->csv.n == t->columns) return more;
-    return err_set(e, FTS_FORMAT, "line %lld: the row has %lld cells, the header has %lld", (long long)t->csv.row, (long long)t->csv.n, (long long)t->columns);
+    if (more <= 0) return more;
+    drop_empty_end(t, t->columns);
+    return t->csv.n == t->columns ? more : wrong_row(t, e);
 }
 
 /* Rows are as long as the longest series. */
@@ -37,10 +60,8 @@ int csv_table_ragged_row(CsvTable *t, Err *e)
 {
     int more = csv_row(&t->csv, e);
     if (more <= 0) return more;
-    if (t->csv.n > t->columns)
-        return err_set(e, FTS_FORMAT, "line %lld: the row has %lld cells, the header has %lld", (long long)t->csv.row, (long long)t->csv.n, (long long)t->columns);
-    while (t->csv.n > 1 && !t->csv.cell[t->csv.n - 1].n) t->csv.n--;
-    return 1;
+    drop_empty_end(t, 1);
+    return t->csv.n > t->columns ? wrong_row(t, e) : 1;
 }
 
 void csv_table_rewind(CsvTable *t)
@@ -66,7 +87,7 @@ int csv_table_first(const CsvTable *t, int64_t *first, Err *e)
 {
     *first = has_label(t);
     if (*first < t->columns) return 0;
-    return err_set(e, FTS_FORMAT, "line 1: no column of numbers beside the first: is the separator one of , ; and tab?");
+    return err_set(e, FTS_FORMAT, "line 1: no column of numbers beside the first: is the separator one of , ; and tab, and does the first line name the columns?");
 }
 
 static int is_rows(const CsvTable *t)
@@ -79,12 +100,23 @@ static int is_rows(const CsvTable *t)
     return t->columns > 1;
 }
 
+/* A name may be a date where columns are days, but then none is a number. */
+static int date_and_number(const CsvTable *t)
+{
+    int dates = 0, numbers = 0;
+    double x;
+    for (int64_t i = 0; i < t->columns; i++)
+        if (cell_number(t->name[i], t->csv.separator == ';', &x) == CELL_NUMBER) numbers = 1;
+        else if (is_date(t->name[i])) dates = 1;
+    return dates && numbers;
+}
+
 /* Taken for a header, a row of data would be lost in silence. Names may be numbers, but then they count: 0,1,2 or 1990,1991. */
 static int is_data(const CsvTable *t)
 {
     double x = 0, last = 0;
     int comma = t->csv.separator == ';';
-    if (cell_number(t->name[0], comma, &x) == CELL_NUMBER && t->columns == 1) return 1;
+    if (date_and_number(t) || (cell_number(t->name[0], comma, &x) == CELL_NUMBER && t->columns == 1)) return 1;
     for (int64_t i = 1; i < t->columns; i++, last = x)
         if (cell_number(t->name[i], comma, &x) == CELL_TEXT) return 0;
         else if (i > 1 && !(x == last + 1)) return 1;
@@ -127,7 +159,7 @@ static int shape(CsvTable *t, const Csv *start, Err *e)
     t->shape = t->headless ? CSV_WIDE : t->target >= 0 ? CSV_LONG : is_rows(t) ? CSV_ROWS : CSV_WIDE;
     if (!t->headless) return 1;
     if (t->columns > 1)
-        return err_set(e, FTS_FORMAT, "line %lld: numbers where the names of the columns were expected: add a header line, V1,V2,V3,... if each row is a series", (long long)t->csv.row);
+        return err_set(e, FTS_FORMAT, "line %lld: numbers where the names of the columns were expected: add a header line, such as date,sales, or V1,V2,V3,... if each row is a series", (long long)t->csv.row);
     t->body = *start;
     csv_table_rewind(t);
     return 1;
@@ -136,10 +168,15 @@ static int shape(CsvTable *t, const Csv *start, Err *e)
 int csv_table_open(CsvTable *t, const void *text, size_t n, Err *e)
 {
     *t = (CsvTable){0};
+    const char *other = refuse_bytes(text, n);
+    if (other) return err_set(e, FTS_FORMAT, "no table: it is %s", other);
     csv_init(&t->csv, text, n);
     Csv start = t->csv;
     int more = csv_row(&t->csv, e);
     if (more <= 0) return more;
+    if (t->csv.p == t->csv.end && memchr(text, '\r', n) && !memchr(text, '\n', n))
+        return err_set(e, FTS_FORMAT, "one line only, in which rows end with a carriage return alone: save it with the line ends of Unix or Windows");
+    drop_empty_end(t, 1);
     t->columns = t->csv.n;
     t->name = malloc((size_t)t->columns * sizeof *t->name);
     if (!t->name) return err_nomem(e, (size_t)t->columns * sizeof *t->name, "the names of columns");

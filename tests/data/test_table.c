@@ -144,18 +144,18 @@ TEST(table_broken_csv_is_named)
         {"ds,y\n2016-07-02,1\n2016-07-02,2\n", 0, NULL, "!line 3: the time 2016-07-02 behind 2016-07-02 of line 2: a series has one point for each time"},
         {"ds,y\n2016-07-02,1\n7,2\n", 0, NULL, "!line 3: the time 7 behind 2016-07-02 of line 2: times are all dates or all whole numbers"},
         {"id,ds,y\na,2016-07-01,1\n", 0, NULL, "!series \"a\": one time alone, 2016-07-01, shows no frequency: give it with --freq"},
-        {"id,ds,y\na,2016-07-01,1\nb,2,1\nb,3,1\nb,4,x\n", 0, NULL, "!series \"a\": line 5, column 3 (y): found \"x\", expected a number: leave it empty where a value is missing"},
+        {"id,ds,y\na,2016-07-01,1\nb,2,1\nb,3,1\nb,4,x\n", 0, NULL, "!series \"a\": line 5, column 3 (y): found \"x\", expected a number such as 1234.5, or nothing where a value is missing"},
         {"date,a,b\n2016-07-01,1,2\n", 0, NULL, "!one time alone, 2016-07-01, shows no frequency: give it with --freq"},
         {"id,ds,y\na,soon,1\n", 0, NULL, "!line 2, column 2 (ds): found \"soon\", expected a time such as 2016-07-01 00:00:00, or a whole number"},
         {"id,ds,y\na,,1\n", 0, NULL, "!line 2, column 2 (ds): nothing where a time was expected"},
-        {"id,ds,y\na,1,x\n", 0, NULL, "!line 2, column 3 (y): found \"x\", expected a number: leave it empty where a value is missing"},
+        {"id,ds,y\na,1,x\n", 0, NULL, "!line 2, column 3 (y): found \"x\", expected a number such as 1234.5, or nothing where a value is missing"},
         {"id,ds,y\na,1,1\na,2\n", 0, NULL, "!line 3: the row has 2 cells, the header has 3"},
         {"date,a\nmonday,1\n", 0, NULL, "!line 2, column 1 (date): found \"monday\", expected a time such as 2016-07-01 00:00:00, or a whole number"},
         {"date,a\n07/01/2016,1\n", 0, NULL, "!line 2, column 1 (date): found \"07/01/2016\", which may have its day or its month first: write dates as 2016-07-01"},
         {"date,a\n2016-07-01,1\n2016-07-01,1\n", 0, NULL, "!line 3: the time 2016-07-01 behind 2016-07-01 of line 2: a series has one point for each time"},
-        {"date\n2016-07-01\n", 0, NULL, "!line 1: no column of numbers beside the first: is the separator one of , ; and tab?"},
-        {"1,2,7\n3,4,8\n", 0, NULL, "!line 1: numbers where the names of the columns were expected: add a header line, V1,V2,V3,... if each row is a series"},
-        {"V1,V2\na,1,2\n", 0, NULL, "!line 2: the row has 3 cells, the header has 2"},
+        {"date\n2016-07-01\n", 0, NULL, "!line 1: no column of numbers beside the first: is the separator one of , ; and tab, and does the first line name the columns?"},
+        {"1,2,7\n3,4,8\n", 0, NULL, "!line 1: numbers where the names of the columns were expected: add a header line, such as date,sales, or V1,V2,V3,... if each row is a series"},
+        {"V1,V2\na,1,2\n", 0, NULL, "!line 2: the row has 3 cells, the header has 2: a cell that holds a separator needs quotes"},
     };
     READS("csv", cases);
 }
