@@ -75,7 +75,7 @@ Cell csv_table_id(const CsvTable *t) { return t->id < 0 ? (Cell){"", 0} : t->csv
 /* The name of the first column tells too: days may be written as 20160701, and pandas gives none to row numbers. */
 static int has_label(const CsvTable *t)
 {
-    static const char *const names[] = {"", "date", "ds", "timestamp"};
+    static const char *const names[] = {"", "date", "ds", "timestamp", "datetime", "time", "year", "index", "unnamed: 0"};
     double x;
     if (t->columns > 1)
         for (size_t i = 0; i < sizeof names / sizeof *names; i++)

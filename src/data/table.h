@@ -31,7 +31,7 @@ typedef struct TableSeries {       /* what it points to is the table's and valid
     int           has_time;        /* 1: last, the time of the last point, and freq are known */
     Stamp         last;
     Freq          freq;
-    const char   *why;             /* its own times do not show freq: where they do not, and what was taken; NULL: they do, or it was given */
+    const char   *why;             /* its own times do not show freq, or cannot be read: where, and what was done; NULL: nothing is wrong with them */
 } TableSeries;
 
 int  table_open(Table **t, const char *path, const TableOptions *o, Err *e);            /* errors begin with "PATH (csv): " */

@@ -219,11 +219,14 @@ static int fits_months(const Stamp *t, int64_t n, Freq *f)
     return i == n && one_clock(t, n);
 }
 
-/* Work on Fridays and the next Monday: without it, days would do as well. */
+/* Fridays with a Monday behind them: without any, days would do as well. */
 static int fits_business(const Stamp *t, int64_t n, Freq *f)
 {
     int weekends = 0;
-    for (int64_t i = 1; i < n; i++) weekends |= calendar_weekday(calendar_floor(t[i].seconds, DAY)) < calendar_weekday(calendar_floor(t[i - 1].seconds, DAY));
+    for (int64_t i = 1; i < n; i++) {
+        int64_t day = calendar_floor(t[i].seconds, DAY);
+        weekends |= calendar_weekday(day) == 1 && day - calendar_floor(t[i - 1].seconds, DAY) == 3;
+    }
     return weekends && f->every == 1 && one_clock(t, n);
 }
 

@@ -90,7 +90,9 @@ TEST(table_wide_csv_is_a_series_a_column)
          "HUFL[3,4]/3@2016-07-01 02:00:00+1h<2016-07-01 01:00:00 O T[nan,5]/3@2016-07-01 02:00:00+1h<2016-07-01 01:00:00"},
         {",a\n0,5\n1,6\n", 0, NULL, "a[5,6]@1+1<0"},
         {"when,a\n2016-07,5\n2016-08,6\n", 0, NULL, "a[5,6]@2016-08+1MS<2016-07"},
-        {"name,a\nx,5\ny,6\n", 0, NULL, "a[5,6]"},
+        {"name,a,b\nx,5,1\ny,6,2\n", 0, NULL, "a[5,6] (line 2, column 1 (name): found \"x\", expected a time such as 2016-07-01 00:00:00, or a whole number: the answer numbers its rows) b[1,2]"},
+        {"year,a\n2015,5\n2016,6\n", 0, NULL, "a[5,6]@2016+1<2015"}, {"Index,a\n0,5\n1,6\n", 0, NULL, "a[5,6]@1+1<0"},
+        {"time,a\n0.5,5\n1.0,6\n", 0, NULL, "a[5,6] (line 2, column 1 (time): found \"0.5\", expected a time such as 2016-07-01 00:00:00, or a whole number: the answer numbers its rows)"},
         {"a,b\n1,2\n3,4\n5,6\n", 2, NULL, "a[3,5]/3 b[4,6]/3"},
         {"date,a\n20160731,1\n20160801,2\n", 0, NULL, "a[1,2]@20160801+1D<20160731"},
         {"7\n8\n", 0, NULL, "predictions[7,8]"},
@@ -100,6 +102,30 @@ TEST(table_wide_csv_is_a_series_a_column)
         {"y;x\n1,5;2\n", 0, NULL, "y[1.5] x[2]"},
         {"date,y\n2016-07-01,1\n2016-07-02,2\n", 0, NULL, "0[1,2]@2016-07-02+1D<2016-07-01"}, {"ds,y,x\n1,1,7\n2,2,8\n", 0, NULL, "0[1,2]@2+1<1"}, {"id,y,x\na,1,7\na,2,8\n", 0, NULL, "a[1,2]"},
         {"date,y,day\n2016-07-01,1,Fri\n2016-07-02,2,Sat\n", 0, NULL, "0[1,2]@2016-07-02+1D<2016-07-01"}, {"x,target\n1,2\n", 0, NULL, "0[2]"}, {"x,y\n1\n", 0, NULL, "!line 2: the row has 1 cells, the header has 2"},
+    };
+    READS("csv", cases);
+}
+
+/* What one time alone does not show, another of the column does. */
+TEST(table_days_and_months_are_told_apart_by_the_whole_column)
+{
+    static const Case cases[] = {
+        {"when,a\n01/12/2015,1\n08/12/2015,1\n15/12/2015,2\n", 0, NULL, "a[1,1,2]@15/12/2015+7D<01/12/2015"},
+        {"date,a\n12/01/2015,1\n12/31/2015,1\n", 0, NULL, "a[1,1]@12/31/2015+30D<12/01/2015"},
+        {"id,ds,y\na,01/02/2016,1\na,02/02/2016,1\nb,12/02/2016,1\nb,13/02/2016,1\n", 0, NULL, "a[1,1]@02/02/2016+1D<01/02/2016 b[1,1]@13/02/2016+1D<12/02/2016"},
+        {"date;a\n01.02.2016;1,5\n02.02.2016;2\n", 0, NULL, "a[1.5,2]@02.02.2016+1D<01.02.2016"},
+        {"id,ds,y\na,01/02/2016,1\na,02/02/2016,1\n", 0, NULL, "!line 2, column 2 (ds): found \"01/02/2016\", which may have its day or its month first: write dates as 2016-07-01"},
+        {"when,a\n01/02/2016,1\n02/02/2016,1\n", 0, NULL, "a[1,1] (line 2, column 1 (when): found \"01/02/2016\", which may have its day or its month first: write dates as 2016-07-01: the answer numbers its rows)"},
+    };
+    READS("csv", cases);
+}
+
+TEST(table_long_csv_finds_times_by_other_names)
+{
+    static const Case cases[] = {
+        {"item_id,Datetime,target\na,2016-07-01 00:00,1\na,2016-07-01 01:00,2\n", 0, NULL, "a[1,2]@2016-07-01 01:00+1h<2016-07-01 00:00"},
+        {"item_id,time,target\na,0.5,1\na,0.5,2\n", 0, NULL, "a[1,2]"}, {"item_id,day,ds,target\na,2016-07-01,1,1\na,2016-07-01,2,2\n", 0, NULL, "a[1,2]@2+1<1"},
+        {"item_id,month,target\na,7,1\na,7,2\n", 0, NULL, "a[1,2]"},
     };
     READS("csv", cases);
 }
