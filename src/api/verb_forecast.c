@@ -154,6 +154,8 @@ static void tell_progress(const Run *r)
     if (all > 0) event_send(&r->t->events, &(Event){.kind = FTS_EVENT_STEP, .name = "forecast", .step = r->series, .steps = all, .eta_s = spent / (double)r->series * (double)(all - r->series)});
 }
 
+static int to_file(const Run *r) { return r->o->output && strcmp(r->o->output, "-"); }
+
 static int run_all(Run *r, Err *e)
 {
     int more;
@@ -162,7 +164,7 @@ static int run_all(Run *r, Err *e)
         if (more < 0 || (r->n && forecast_rows(r, e))) return -1;
         if (r->n) tell_progress(r);
         close_rows(r);
-        if (atomic_load(&r->t->stop)) return err_set(e, FTS_STOPPED, "stopped after %" PRId64 " series, nothing written", r->series);
+        if (atomic_load(&r->t->stop)) return err_set(e, FTS_STOPPED, "stopped after %" PRId64 " series, %s", r->series, to_file(r) ? "nothing written" : "where the answer ends");
     } while (more);
     return r->series ? 0 : err_set(e, FTS_FORMAT, "%s: no series in this file", r->o->input);
 }
@@ -190,7 +192,7 @@ static void tell_end(const Run *r)
     if (r->score.n)
         event_say(to, FTS_EVENT_NOTICE, "%" PRId64 " points held back: mean absolute error %.6g, of repeating the last value %.6g", r->score.n, r->score.model / (double)r->score.n,
                   r->score.naive / (double)r->score.n);
-    if (r->o->output && strcmp(r->o->output, "-"))
+    if (to_file(r))
         event_say(to, FTS_EVENT_NOTICE, "%s: %" PRId64 " point%s of each of %" PRId64 " series in %.2f s", r->o->output, r->horizon, plural(r->horizon), r->series, machine_seconds() - r->began);
 }
 

@@ -47,7 +47,7 @@ static int run_task(FtsTask *t)
     int bad = fts_task_run(t, print_event, &p, &e);
     signals_end(&s);
     bar_clear(&p.bar);
-    return bad ? fail(&e) : status_of(&p);
+    return bad && !(p.broken && e.code == FTS_STOPPED) ? fail(&e) : status_of(&p);          /* a broken stdout is why it was stopped */
 }
 
 static int run_verb(const char *verb, Words w)

@@ -63,6 +63,15 @@ TEST(cli_shapes_that_do_not_fit_together)
     CHECK(s->status == 2 && strstr(s->err, "is odd"));
 }
 
+TEST(cli_too_little_data)
+{
+    if (!cli_program()) return;
+    const char *dir = test_folder();
+    cli_fails(cli("cd %s && printf 'date,a\\n' >e.csv && " TRAIN " --dataset-path e.csv", dir), 1, "foundationts: --dataset-path: no series in e.csv: is the file empty?");
+    cli_fails(cli("cd %s && printf 'date,a\\n2016,1\\n' >e.csv && " TRAIN " --dataset-path e.csv", dir), 1,
+              "foundationts: --dataset-path: the only series has fewer than 2 points, which is one token and one target");
+}
+
 TEST(cli_cuda_is_not_built_in)
 {
     if (CUDA_IS_BUILT_IN) { test_skip("CUDA is built in"); return; }

@@ -95,6 +95,15 @@ TEST(cli_forecast_begins_to_write_when_there_is_something)
     CHECK(s->status == 0 && strstr(s->out, "2 series, 4 points"));
 }
 
+/* Enough series that it is not all read at once. */
+TEST(cli_forecast_to_a_reader_that_goes_away)
+{
+    if (!cli_program()) return;
+    const char *input = put("many.jsonl", "");
+    const Said *s = cli("i=0; while [ $i -lt 400 ]; do echo '[1, 2]'; i=$((i + 1)); done >%s; { $P forecast --model %s --input %s --prediction-length 200; echo $? >&2; } | head -1 >/dev/null", input, model(), input);
+    TEXT(s->err, "foundationts: stdout: Broken pipe\n1\n");
+}
+
 TEST(cli_forecast_of_what_was_held_back)
 {
     char dir[256];
