@@ -99,3 +99,14 @@ TEST(cli_too_little_memory)
     const Said *s = cli("$P train --dataset-path %s --preset ultra --memory-limit 1G --checkpoint-dir %s/run", cli_data(), test_folder());
     CHECK(s->status == 1 && strstr(s->err, "--memory-limit") != NULL);
 }
+
+/* Interrupted while it writes, a verb takes away what is half written. */
+TEST(cli_sigint_leaves_nothing_half_written)
+{
+    if (!cli_program()) return;
+    const char *dir = test_folder();
+    const Said *s = cli("cd %s; env --default-signal=INT $P data synth out --kind kernelsynth --series 1000000 --length 256 --threads 1 & "
+                        "cd %s; i=0; while ! ls | grep -q tmp && [ $i -lt 600 ]; do sleep 0.05; i=$((i + 1)); done; sleep 0.1; kill -INT $!; wait $!; r=$?; ls -A; exit $r", dir, dir);
+    CHECK(s->status == 130 && !*s->out && strstr(s->err, "foundationts: stopping: what is half written is removed first (a second signal ends the program at once)\n"));
+    CHECK(cli_line(s->err, "foundationts: stopped after [0-9]+ series, nothing written"));
+}
