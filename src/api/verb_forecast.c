@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
 
 #include "api/forecast_rows.h"
 #include "api/task.h"
@@ -32,18 +34,36 @@ typedef struct Run {
     double     began;
 } Run;
 
+static int ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n > m && !strcasecmp(text + n - m, end);
+}
+
+static int same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino && S_ISREG(x.st_mode);
+}
+
+/* Before any work: a name that promises what is not written, and the file that the forecasts are made of. */
+static int wrong_output(const ForecastOpts *o, Err *e)
+{
+    static const char *const others[] = {".json", ".xlsx", ".xls", ".parquet", ".feather", ".arrow", ".npz", ".pkl", ".yaml", ".gz", ".zip", ".html", ".svg", ".png"};
+    if (path_is_dir(o->output)) return err_set(e, FTS_USAGE, "--output: %.300s is a folder: name a file in it", o->output);
+    if (same_file(o->output, o->input)) return err_set(e, FTS_USAGE, "--output: %.300s is the input, which the forecasts would replace: choose another name", o->output);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (ends_with(o->output, others[i])) return err_set(e, FTS_USAGE, "--output: %.300s: forecasts are written as .csv, .tsv, .jsonl or .npy", o->output);
+    return 0;
+}
+
 static int wrong_options(const ForecastOpts *o, Err *e)
 {
     if (!o->model) return err_set(e, FTS_USAGE, "forecast needs --model: a run, a checkpoint of one, or a published checkpoint");
     if (!o->input) return err_set(e, FTS_USAGE, "forecast needs --input: the file of series to continue");
     if (o->prediction_length == OPT_UNSET && !o->holdout) return err_set(e, FTS_USAGE, "forecast needs --prediction-length: how many points to forecast");
+    if (o->output && wrong_output(o, e)) return -1;
     return o->plot && picture_check(o->plot, e) ? err_wrap(e, "--plot") : 0;
-}
-
-static int ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n > m && !strcmp(text + n - m, end);
 }
 
 /* The name of the output decides its form, and where it says no more than "text", so does the input. */

@@ -46,6 +46,16 @@ TEST(cli_forecast_goes_on_in_the_form_of_the_file)
     CHECK(s->status == 0 && !*s->err && cli_lines(s->out, of_lines, 2));
 }
 
+/* By another name, too. */
+TEST(cli_forecast_does_not_replace_its_input)
+{
+    if (!cli_program()) return;
+    const char *input = put("long.csv", long_form);
+    const Said *s = cli("ln -s %s %s.link; $P forecast --model %s --input %s --prediction-length 2 --output %s.link; r=$?; cat %s; exit $r", input, input, model(), input, input, input);
+    CHECK(s->status == 2 && strstr(s->err, ".link is the input, which the forecasts would replace: choose another name\n"));
+    TEXT(s->out, long_form);
+}
+
 TEST(cli_forecast_in_bf16)
 {
     double a = 0, b = 0;
@@ -162,6 +172,9 @@ TEST(cli_forecast_refusals)
         {"--model M --input I --prediction-length 2 --plot /tmp/x.gif", NULL, 2},
         {"--model M --input O --prediction-length 2", NULL, 1},
         {"--model M --input I --prediction-length 2 --output /nowhere/at/all.csv", NULL, 1},
+        {"--model x --input I --prediction-length 2 --output I", NULL, 2},
+        {"--model x --input y.csv --prediction-length 2 --output next.xlsx", "--output: next.xlsx: forecasts are written as .csv, .tsv, .jsonl or .npy", 2},
+        {"--model x --input y.csv --prediction-length 2 --output /tmp", "--output: /tmp is a folder: name a file in it", 2},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         int n = snprintf(command, sizeof command, "M=%s; $P forecast ", model());
