@@ -65,6 +65,9 @@ TEST(csv_cells_are_read_exactly)
     READS("date,a,\nx,1,\ny,2,\n", L(2), 1, 2);
     READS("a;b\n1;2;;\n3;;\n", L(2, 2), 1, 3, 2, NAN);
     READS("7,\n8,\n", L(2), 7, 8);
+    READS("year,a\n9,1\n8,2\n", L(2), 1, 2);
+    READS("date,a\n2016-07-01,1\nlater,2\n", L(2), 1, 2);
+    READS("a,b\n20160702,1\n20160701,2\n", L(2, 2), 20160702, 20160701, 1, 2);
     READS(",2024-01-01,2024-01-02\nx,1,2\n", L(1, 1), 1, 2);
 }
 
@@ -97,6 +100,8 @@ TEST(csv_broken_files_are_named)
         {"PK\3\4abc\n", "no table: it is an Excel workbook or another zip archive, no text: save its sheet as CSV"}, {"\x1F\x8B\x08", "no table: it is packed by gzip: unpack it first"},
         {"\xFF\xFE" "a", "no table: it is text in UTF-16: save it as UTF-8"}, {"<html><body>", "no table: it is a page of HTML: did a download fail?"},
         {"date,a\r2016,1\r2017,2\r", "one line only, in which rows end with a carriage return alone: save it with the line ends of Unix or Windows"},
+        {"date,a\n2016-07-03,1\n2016-07-02,\n\n2016-07-01,3\n", "times run backwards, from 2016-07-03 in line 2 to 2016-07-01 in line 5: sort the rows by time"},
+        {"when;a\n31/12/2016;1\n01/12/2016;3\n", "times run backwards, from 31/12/2016 in line 2 to 01/12/2016 in line 3: sort the rows by time"},
         {"name\nbob\n", "line 1: no column of numbers beside the first: is the separator one of , ; and tab, and does the first line name the columns?"},
     };
     Err e = {0};
