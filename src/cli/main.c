@@ -115,6 +115,7 @@ int main(int argc, char **argv)
     Words w = {argv + 1, argc - 1};
     int used;
     signal(SIGPIPE, SIG_IGN);               /* a reader that goes away is an error of stdout, which ends a run in order */
+    signal(SIGXFSZ, SIG_IGN);               /* so is a file larger than ulimit allows one of that file */
     if (w.n < 1) {
         help_program(stderr);
         return USAGE;

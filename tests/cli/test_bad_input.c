@@ -110,3 +110,13 @@ TEST(cli_sigint_leaves_nothing_half_written)
     CHECK(s->status == 130 && !*s->out && strstr(s->err, "foundationts: stopping: what is half written is removed first (a second signal ends the program at once)\n"));
     CHECK(cli_line(s->err, "foundationts: stopped after [0-9]+ series, nothing written"));
 }
+
+/* A limit on the size of files is an error of the file, as a full disk is. */
+TEST(cli_a_file_that_may_not_be_so_large)
+{
+    if (!cli_program()) return;
+    const char *dir = test_folder();
+    const Said *s = cli("cd %s; (ulimit -f 8; $P data synth made --series 100 --length 100; echo $?; $P data convert %s out.csv --to csv; echo $?); ls -A", dir, cli_data());
+    TEXT(s->out, "1\n1\n");
+    CHECK(cli_line(s->err, "foundationts: made.*data-1-of-1.bin: File too large") && cli_line(s->err, "foundationts: out.csv: File too large"));
+}
