@@ -177,6 +177,8 @@ int csv_table_open(CsvTable *t, const void *text, size_t n, Err *e)
     if (t->csv.p == t->csv.end && memchr(text, '\r', n) && !memchr(text, '\n', n))
         return err_set(e, FTS_FORMAT, "one line only, in which rows end with a carriage return alone: save it with the line ends of Unix or Windows");
     drop_empty_end(t, 1);
+    for (int64_t i = 0; i < t->csv.n; i++)
+        if (t->csv.cell[i].n && memchr(t->csv.cell[i].p, 0, t->csv.cell[i].n)) return err_set(e, FTS_FORMAT, "no table: there are zero bytes in its first line, as no text has them");
     t->columns = t->csv.n;
     t->name = malloc((size_t)t->columns * sizeof *t->name);
     if (!t->name) return err_nomem(e, (size_t)t->columns * sizeof *t->name, "the names of columns");

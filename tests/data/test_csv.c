@@ -230,3 +230,13 @@ TEST(csv_corpus_is_refused_or_read)
     CHECK(names.n >= 3);
     names_free(&names);
 }
+
+TEST(csv_zero_bytes_are_no_names)
+{
+    static const char text[] = "a,\0b\n1,2\n";
+    Err e = {0};
+    Decoded d = {0};
+    CHECK(csv_decode(&d, text, sizeof text - 1, &e) == -1);
+    TEXT(e.message, "no table: there are zero bytes in its first line, as no text has them");
+    decoded_free(&d);
+}

@@ -15,7 +15,7 @@ TEST(refuse_says_why_a_file_is_no_data)
         {"book.xlsx", "PK\3\4", ": not a file that can be read: a workbook: save its sheet as CSV"}, {"old.XLS", "x", ": not a file that can be read: a workbook: save its sheet as CSV"},
         {"a.csv.gz", "\x1F\x8B", ": not a file that can be read: a packed file: unpack it first"}, {"a.parquet", "PAR1", ": not a file that can be read: a Parquet file: write it as .csv or .arrow first"},
         {"a.txt", "date,a\n", ": not a file that can be read: text under another name: a table of text goes by .csv"}, {"a", "1\n", ": not a file that can be read: looked for folders with "},
-        {"a.json", "{\"target\": [1]}", " (json): line 1, column 1: found '{', expected an array"}, {"b.json", "", " (json): line 1, column 1: the text ends, expected an array"},
+        {"a.json", "{\"target\": [1]}", " (json): line 1, column 1: an object, expected an array of series: objects with \"target\" go one a line into a .jsonl file"}, {"b.json", "", " (json): line 1, column 1: the text ends, expected an array"},
         {"a.yaml", "lr: 1\n", " (yaml): line 1, column 1: a mapping without \"sequence\" or \"target\""}, {"b.yml", "", " (yaml): line 1, column 1: the text ends, expected a list of series: is the file empty?"},
         {"c.yaml", "%FOO bar\n---\n- [1]\n", " (yaml): line 1, column 5: found unknown directive name while scanning a directive"},
         {"d.yaml", "%YAML 2.0\n---\n- [1]\n", " (yaml): line 1, column 1: found incompatible YAML document"},
