@@ -29,19 +29,20 @@ int verb_data_info(FtsTask *t, Err *e)
     return bad ? -1 : 0;
 }
 
-typedef struct Progress { const Events *to; double began; } Progress;
+typedef struct Progress { const Events *to; const atomic_int *stop; double began; } Progress;
 
-static void tell_progress(void *user, int64_t done, int64_t total)
+static int tell_progress(void *user, int64_t done, int64_t total)
 {
     const Progress *p = user;
     double spent = machine_seconds() - p->began, eta = done ? spent * (double)(total - done) / (double)done : 0;
     event_send(p->to, &(Event){.kind = FTS_EVENT_STEP, .step = done, .steps = total, .eta_s = eta});
+    return atomic_load(p->stop);
 }
 
 int verb_data_synth(FtsTask *t, Err *e)
 {
     const SynthOpts *o = &t->s.synth;
-    Progress p = {&t->events, machine_seconds()};
+    Progress p = {&t->events, &t->stop, machine_seconds()};
     if (synth_write(t->operand[0], o, &t->events, tell_progress, &p, e)) return -1;
     double spent = machine_seconds() - p.began, points = (double)o->series * (double)o->length;
     event_say(&t->events, FTS_EVENT_ANSWER, "%s: %" PRId64 " series of %" PRId64 " points in %.1f s (%.1f million points/s, %.0f MB/s)", t->operand[0], o->series, o->length, spent,
@@ -53,7 +54,7 @@ int verb_data_convert(FtsTask *t, Err *e)
 {
     OptList paths = {.item = {t->operand[0]}, .n = 1};
     DataOpts o = {.seq_max_len = 1, .seq_stride = 1, .normalization_func = SCALE_NONE};       /* windows do not matter here */
-    Progress p = {&t->events, machine_seconds()};
+    Progress p = {&t->events, &t->stop, machine_seconds()};
     Dataset *d;
     if (dataset_open(&d, &paths, NULL, &o, 1, &t->events, e)) return -1;
     int bad = convert_write(t->operand[1], d, &t->s.convert, tell_progress, &p, e);

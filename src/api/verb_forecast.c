@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
 
 #include "api/forecast_rows.h"
 #include "api/task.h"
@@ -27,22 +29,41 @@ typedef struct Run {
     Context    context[AT_ONCE];
     Charts     charts;
     Score      score;
-    int64_t    series, empty, cut;       /* so far; without an observed point; longer than the context that the model was made for */
+    int64_t    series, empty, cut, odd;  /* so far; without an observed point; longer than the context that the model was made for; whose times show no frequency */
+    char       why[sizeof ((Err *)0)->message];      /* of the first odd one */
     double     began;
 } Run;
+
+static int ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n > m && !strcasecmp(text + n - m, end);
+}
+
+static int same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino && S_ISREG(x.st_mode);
+}
+
+/* Before any work: a name that promises what is not written, and the file that the forecasts are made of. */
+static int wrong_output(const ForecastOpts *o, Err *e)
+{
+    static const char *const others[] = {".json", ".xlsx", ".xls", ".parquet", ".feather", ".arrow", ".npz", ".pkl", ".yaml", ".gz", ".zip", ".html", ".svg", ".png"};
+    if (path_is_dir(o->output)) return err_set(e, FTS_USAGE, "--output: %.300s is a folder: name a file in it", o->output);
+    if (same_file(o->output, o->input)) return err_set(e, FTS_USAGE, "--output: %.300s is the input, which the forecasts would replace: choose another name", o->output);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (ends_with(o->output, others[i])) return err_set(e, FTS_USAGE, "--output: %.300s: forecasts are written as .csv, .tsv, .jsonl or .npy", o->output);
+    return 0;
+}
 
 static int wrong_options(const ForecastOpts *o, Err *e)
 {
     if (!o->model) return err_set(e, FTS_USAGE, "forecast needs --model: a run, a checkpoint of one, or a published checkpoint");
     if (!o->input) return err_set(e, FTS_USAGE, "forecast needs --input: the file of series to continue");
     if (o->prediction_length == OPT_UNSET && !o->holdout) return err_set(e, FTS_USAGE, "forecast needs --prediction-length: how many points to forecast");
+    if (o->output && wrong_output(o, e)) return -1;
     return o->plot && picture_check(o->plot, e) ? err_wrap(e, "--plot") : 0;
-}
-
-static int ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n > m && !strcmp(text + n - m, end);
 }
 
 /* The name of the output decides its form, and where it says no more than "text", so does the input. */
@@ -109,8 +130,10 @@ static int read_rows(Run *r, Err *e)
 {
     TableSeries s;
     int more = 1;
-    for (r->n = 0; r->n < AT_ONCE && (more = table_next(r->table, &s, e)) > 0;)
+    for (r->n = 0; r->n < AT_ONCE && (more = table_next(r->table, &s, e)) > 0;) {
+        if (s.why && !r->odd++) snprintf(r->why, sizeof r->why, "%s", s.why);
         if (row_open(&r->row[r->n++], &s, r->o->holdout, e)) return -1;
+    }
     return more;
 }
 
@@ -151,6 +174,8 @@ static void tell_progress(const Run *r)
     if (all > 0) event_send(&r->t->events, &(Event){.kind = FTS_EVENT_STEP, .name = "forecast", .step = r->series, .steps = all, .eta_s = spent / (double)r->series * (double)(all - r->series)});
 }
 
+static int to_file(const Run *r) { return r->o->output && strcmp(r->o->output, "-"); }
+
 static int run_all(Run *r, Err *e)
 {
     int more;
@@ -159,16 +184,26 @@ static int run_all(Run *r, Err *e)
         if (more < 0 || (r->n && forecast_rows(r, e))) return -1;
         if (r->n) tell_progress(r);
         close_rows(r);
-        if (atomic_load(&r->t->stop)) return err_set(e, FTS_STOPPED, "stopped after %" PRId64 " series, nothing written", r->series);
+        if (atomic_load(&r->t->stop)) return err_set(e, FTS_STOPPED, "stopped after %" PRId64 " series, %s", r->series, to_file(r) ? "nothing written" : "where the answer ends");
     } while (more);
     return r->series ? 0 : err_set(e, FTS_FORMAT, "%s: no series in this file", r->o->input);
 }
 
 static const char *plural(int64_t n) { return n == 1 ? "" : "s"; }
 
+/* Columns of a wide table have one time for all. */
+static void tell_odd(const Run *r)
+{
+    const Events *to = &r->t->events;
+    if (r->odd) event_say(to, FTS_EVENT_NOTICE, "%s", r->why);
+    if (r->odd > 1 && table_form(r->table).kind == FORM_LONG)
+        event_say(to, FTS_EVENT_NOTICE, "%" PRId64 " of %" PRId64 " series have irregular times, or one alone: --freq gives all of them one frequency", r->odd, r->series);
+}
+
 static void tell_end(const Run *r)
 {
     const Events *to = &r->t->events;
+    tell_odd(r);
     if (r->empty) event_say(to, FTS_EVENT_NOTICE, "%" PRId64 " series without any observed point: no forecast of %s", r->empty, r->empty == 1 ? "it" : "them");
     if (r->cut && r->o->context_length == OPT_UNSET)
         event_say(to, FTS_EVENT_NOTICE, "%" PRId64 " series longer than the %" PRId64 " points that this model was made for: the last of them were used", r->cut, r->most);
@@ -177,7 +212,7 @@ static void tell_end(const Run *r)
     if (r->score.n)
         event_say(to, FTS_EVENT_NOTICE, "%" PRId64 " points held back: mean absolute error %.6g, of repeating the last value %.6g", r->score.n, r->score.model / (double)r->score.n,
                   r->score.naive / (double)r->score.n);
-    if (r->o->output && strcmp(r->o->output, "-"))
+    if (to_file(r))
         event_say(to, FTS_EVENT_NOTICE, "%s: %" PRId64 " point%s of each of %" PRId64 " series in %.2f s", r->o->output, r->horizon, plural(r->horizon), r->series, machine_seconds() - r->began);
 }
 

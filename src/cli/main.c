@@ -37,17 +37,27 @@ static int status_of(const Print *p)
     return p->stopped && p->saved != p->step ? INTERRUPTED : DONE;
 }
 
-static int run_task(FtsTask *t)
+/* Verbs that write beside the final name and look often enough whether they shall stop. */
+static int clears(const char *verb)
+{
+    static const char *const verbs[] = {"forecast", "data convert", "data synth"};
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (!strcmp(verb, verbs[i])) return 1;
+    return 0;
+}
+
+static int run_task(FtsTask *t, const char *verb)
 {
     FtsError e;
     Print p;
     Signals s;
     print_init(&p, t);
+    p.clears = clears(verb);
     if (signals_begin(&s, &p, &e)) return fail(&e);
     int bad = fts_task_run(t, print_event, &p, &e);
     signals_end(&s);
     bar_clear(&p.bar);
-    return bad ? fail(&e) : status_of(&p);
+    return bad && !(p.broken && e.code == FTS_STOPPED) ? fail(&e) : status_of(&p);          /* a broken stdout is why it was stopped */
 }
 
 static int run_verb(const char *verb, Words w)
@@ -56,7 +66,7 @@ static int run_verb(const char *verb, Words w)
     FtsTask *t;
     if (args_help(w)) return help_verb(stdout, verb, &e) ? fail(&e) : flushed();
     if (fts_task_open(&t, verb, &e)) return fail(&e);
-    int status = args_set(t, w, &e) ? fail(&e) : run_task(t);
+    int status = args_set(t, w, &e) ? fail(&e) : run_task(t, verb);
     fts_task_close(t);
     return status;
 }
@@ -105,6 +115,7 @@ int main(int argc, char **argv)
     Words w = {argv + 1, argc - 1};
     int used;
     signal(SIGPIPE, SIG_IGN);               /* a reader that goes away is an error of stdout, which ends a run in order */
+    signal(SIGXFSZ, SIG_IGN);               /* so is a file larger than ulimit allows one of that file */
     if (w.n < 1) {
         help_program(stderr);
         return USAGE;

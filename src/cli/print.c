@@ -64,7 +64,7 @@ void print_notice(Print *p, const char *fmt, ...)
 int print_running(Print *p)
 {
     pthread_mutex_lock(&p->lock);
-    int running = p->running;
+    int running = p->running || p->clears;
     pthread_mutex_unlock(&p->lock);
     return running;
 }

@@ -11,7 +11,8 @@ typedef struct Print {
     FtsTask *task;
     Bar      bar;
     int      perf;                     /* --log-perf-metrics, as the run's settings say */
-    int      running;                  /* a run has begun, so that asking it to stop makes sense */
+    int      running;                  /* a run has begun */
+    int      clears;                   /* what it has half written when it is asked to stop, it removes */
     int      stopped, broken;          /* the run ended because it was asked to; errno of stdout */
     double   told;                     /* when progress was last told in words */
     int64_t  step, steps, saved;       /* where the run is; the step of the newest checkpoint, -1: none */
@@ -21,7 +22,7 @@ typedef struct Print {
 void print_init(Print *p, FtsTask *task);
 void print_event(void *print, const FtsEvent *ev);                                    /* an FtsListener */
 void print_notice(Print *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));   /* "foundationts: ..." on stderr */
-int  print_running(Print *p);
+int  print_running(Print *p);                                                          /* so that asking it to stop makes sense */
 int  print_saves(Print *p);                                                            /* it writes into a folder */
 
 #endif

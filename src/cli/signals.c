@@ -11,7 +11,8 @@ static void stop_or_end(const Signals *s, int seen)
         print_notice(s->print, "interrupted");
         _exit(130);
     }
-    print_notice(s->print, "stopping: this step is finished%s first (a second signal ends the program at once)", print_saves(s->print) ? " and saved" : "");
+    if (s->print->clears) print_notice(s->print, "stopping: what is half written is removed first (a second signal ends the program at once)");
+    else print_notice(s->print, "stopping: this step is finished%s first (a second signal ends the program at once)", print_saves(s->print) ? " and saved" : "");
     fts_task_stop(s->print->task);
 }
 

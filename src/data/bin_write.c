@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "util/file.h"
@@ -152,7 +153,8 @@ int folder_write(const char *to, int (*fill)(void *user, const char *dir, Err *e
     memcpy(parent, dir, sizeof parent);
     char *slash = strrchr(parent, '/');
     if (slash) slash[slash == parent] = 0;
-    if (dir_remove(beside, e) || dir_make(beside, e)) return -1;
+    if (dir_remove(beside, e) || (slash && dir_make(parent, e))) return -1;
+    if (mkdir(beside, 0777)) return err_errno(e, errno, dir);
     int bad = fill(user, beside, e);
     if (!bad && rename(beside, dir)) bad = err_errno(e, errno, dir);
     if (bad) dir_remove(beside, &ignored);

@@ -23,7 +23,7 @@ enum { BLOCK = 4096 };
 typedef struct Convert {
     const Dataset *d;
     const ConvertOpts *o;
-    void (*progress)(void *ud, int64_t done, int64_t total);
+    int (*progress)(void *ud, int64_t done, int64_t total);
     void *ud;
     const Source *s;                     /* the source at hand */
     int64_t before;                      /* series of the sources before it */
@@ -32,9 +32,10 @@ typedef struct Convert {
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-static void tell(const Convert *c, int64_t done)
+static int tell(const Convert *c, int64_t done, Err *e)
 {
-    if (c->progress) c->progress(c->ud, done, dataset_series(c->d));
+    if (!c->progress || !c->progress(c->ud, done, dataset_series(c->d))) return 0;
+    return err_set(e, FTS_STOPPED, "stopped after %lld series, nothing written", (long long)done);
 }
 
 static int read_block(const Source *s, int64_t i, int64_t at, int64_t n, double *x, Err *e)
@@ -89,8 +90,7 @@ static int fill(void *user, int64_t first, int64_t n, void *out, Err *e)
             if (read_block(c->s, i, at, k, x, e)) return -1;
             store(out, to, x, k, c->size);
         }
-    tell(c, c->before + first + n);
-    return 0;
+    return tell(c, c->before + first + n, e);
 }
 
 static int write_source(Convert *c, const char *dir, Err *e)
@@ -172,8 +172,7 @@ static int put_series(Convert *c, Out *out, Err *e)
             Str s = {0};
             int bad = (c->o->to == TO_NPY ? binary_series(c, i, &s, e) : text_series(c, i, &s, e)) || out_write(out, s.p, s.n, e);
             str_free(&s);
-            if (bad) return -1;
-            tell(c, c->before + i + 1);
+            if (bad || tell(c, c->before + i + 1, e)) return -1;
         }
     }
     return 0;
@@ -241,7 +240,7 @@ static int write_file(const char *path, Convert *c, Err *e)
     return -1;
 }
 
-int convert_write(const char *out, const Dataset *d, const ConvertOpts *o, void (*progress)(void *ud, int64_t done, int64_t total), void *ud, Err *e)
+int convert_write(const char *out, const Dataset *d, const ConvertOpts *o, int (*progress)(void *ud, int64_t done, int64_t total), void *ud, Err *e)
 {
     Convert c = {.d = d, .o = o, .progress = progress, .ud = ud};
     return o->to == TO_BIN ? folder_write(out, write_folders, &c, e) : write_file(out, &c, e);

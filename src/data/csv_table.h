@@ -1,5 +1,6 @@
 /* csv_table.h - a table of series in text: what its header says of its shape, its rows and numbers, told apart by the header:
- *   long    columns "target" (or "y") and "item_id" (or "unique_id", "id"): a point a row, series by id
+ *   long    a column "target", or "y" beside "ds" or an id, or with no other numbers beside it: a point a row, series by "item_id"
+ *           ("unique_id", "id")
  *   rows    columns V1, V2, ... as in the M4 competition: a series a row, its id first
  *   wide    anything else: a series a column, but for a first column of dates or ids */
 #ifndef DATA_CSV_TABLE_H

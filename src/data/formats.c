@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "util/hash.h"
 
@@ -36,7 +37,7 @@ const Format *source_sniff(const char *path)
 int named_like(const char *path, int is_dir, const char *ending)
 {
     size_t n = strlen(path), m = strlen(ending);
-    return !is_dir && n > m && !strcmp(path + n - m, ending) && path_exists(path);
+    return !is_dir && n > m && !strcasecmp(path + n - m, ending) && path_exists(path);
 }
 
 void formats_text(char *text, size_t size)

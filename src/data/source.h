@@ -56,7 +56,7 @@ extern const Format *const formats[];
 extern const int nformats;
 
 const Format *source_sniff(const char *path);               /* NULL: not readable data */
-int  named_like(const char *path, int is_dir, const char *ending);        /* a file "x.jsonl" for ".jsonl": what most sniff() ask */
+int  named_like(const char *path, int is_dir, const char *ending);        /* a file "x.jsonl" or "X.JSONL" for ".jsonl": what most sniff() ask */
 void formats_text(char *text, size_t size);                 /* what is looked for, for a person */
 int64_t source_work(const char *path);                      /* bytes to read before it is open: of the file, or of the meta.json of a folder */
 int  source_open(Source *s, const Format *f, const char *path, const SourceHow *how, Err *e);   /* errors begin with "PATH (bin): " */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "data/csv_table.h"
+#include "util/calendar.h"
 
 /* Room for exactly n points. At most one cell stands for each and costs a byte of text, so n is honest. */
 static int reserve(Decoded *d, int64_t n, Err *e)
@@ -72,13 +73,32 @@ static int wide_layout(Decoded *d, const CsvTable *t, int64_t first, int64_t row
     return 0;
 }
 
+typedef struct Label { Cell cell; int64_t line; } Label;             /* the first cell of a row */
+
+/* Tables are sometimes kept with the newest row first. Of labels and counts nothing can be said. */
+static int check_order(Label first, Label last, Err *e)
+{
+    Stamp from, to;
+    Err ignored;
+    char a[STAMP_TEXT], b[STAMP_TEXT];
+    if (stamp_read(&from, first.cell.p, first.cell.n, NULL, &ignored) || stamp_read(&to, last.cell.p, last.cell.n, &from, &ignored)) return 0;
+    if (stamp_is_count(&from) || stamp_is_count(&to) || stamp_order(&from, &to) <= 0) return 0;
+    return err_set(e, FTS_FORMAT, "times run backwards, from %s in line %lld to %s in line %lld: sort the rows by time", stamp_text(&from, a), (long long)first.line, stamp_text(&to, b),
+                   (long long)last.line);
+}
+
 static int wide_table(Decoded *d, CsvTable *t, Err *e)
 {
     int more;
     int64_t rows = 0, first = 0;
-    for (; (more = csv_table_row(t, e)) > 0; rows++)
+    Label from = {0}, to = {0};
+    for (; (more = csv_table_row(t, e)) > 0; rows++) {
         if (!rows && csv_table_first(t, &first, e)) return -1;
+        to = (Label){t->csv.cell[0], t->csv.row};
+        if (!rows) from = to;
+    }
     if (more || !rows) return more;
+    if (first && check_order(from, to, e)) return -1;
     if (wide_layout(d, t, first, rows, e)) return -1;
     csv_table_rewind(t);
     for (int64_t r = 0; (more = csv_table_row(t, e)) > 0; r++)

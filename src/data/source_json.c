@@ -14,6 +14,7 @@ int json_decode(Decoded *d, const void *text, size_t n, Err *e)
     int more;
     json_init(&j, text, n);
     ahead = j;
+    if (json_peek(&ahead) == '{') return json_error(&ahead, e, "an object, expected an array of series: objects with \"target\" go one a line into a .jsonl file");
     if (json_open(&ahead, '[', e)) return -1;
     more = json_more(&ahead, e);
     if (more > 0 && !is_series(json_peek(&ahead))) return json_series(d, &j, e) || json_end(&j, e) ? -1 : 0;

@@ -2,6 +2,7 @@
 #include "data/jsonl.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -82,6 +83,14 @@ static int line(Decoded *d, Json *j, Err *e)
     return json_series(d, j, e) || json_end(j, e) ? -1 : 0;
 }
 
+/* What ends before its line does is cut off; what goes on in the next was laid out for people. */
+static int unfinished(Err *e)
+{
+    size_t n = strlen(e->message);
+    snprintf(e->message + n, sizeof e->message - n, ": a line holds a whole value");
+    return -1;
+}
+
 /* Each line gets a parser of its own that ends with it, but starts with the text, so that errors count lines. */
 int jsonl_decode(Decoded *d, const void *text, size_t n, Err *e)
 {
@@ -92,7 +101,7 @@ int jsonl_decode(Decoded *d, const void *text, size_t n, Err *e)
         if (!stop) stop = all.end;
         one = all;
         one.end = stop;
-        if (line(d, &one, e)) return -1;
+        if (line(d, &one, e)) return stop < all.end && strstr(e->message, ": the text ends") ? unfinished(e) : -1;
         all.p = stop + (stop < all.end);
     }
     return 0;

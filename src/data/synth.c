@@ -27,7 +27,7 @@ typedef struct Maker {
     Mix mix;
     Err *err;                            /* (threads) of the worker's last failure; code 0: none */
     const Events *to;
-    void (*progress)(void *ud, int64_t done, int64_t total);
+    int (*progress)(void *ud, int64_t done, int64_t total);
     void *ud;
 } Maker;
 
@@ -90,7 +90,7 @@ static int make_block(void *user, int64_t first, int64_t n, void *out, Err *e)
                 *e = m->err[i];
                 return -1;
             }
-        if (m->progress) m->progress(m->ud, first + at + now, m->o->series);
+        if (m->progress && m->progress(m->ud, first + at + now, m->o->series)) return err_set(e, FTS_STOPPED, "stopped after %lld series, nothing written", (long long)(first + at + now));
     }
     return 0;
 }
@@ -116,7 +116,7 @@ static int open_maker(Maker *m, Err *e)
     return m->err ? kinds[m->o->kind].open(m, e) : err_nomem(e, (size_t)threads * sizeof *m->err, "synthetic series");
 }
 
-int synth_write(const char *out, const SynthOpts *o, const Events *to, void (*progress)(void *ud, int64_t done, int64_t total), void *ud, Err *e)
+int synth_write(const char *out, const SynthOpts *o, const Events *to, int (*progress)(void *ud, int64_t done, int64_t total), void *ud, Err *e)
 {
     Maker m = {.o = o, .to = to, .progress = progress, .ud = ud};
     int bad = check(o, e) || open_maker(&m, e) || folder_write(out, write_all, &m, e);

@@ -15,8 +15,8 @@ typedef struct SynthOpts {
 extern const Opt synth_opts[];
 extern const int nsynth_opts;
 
-/* Writes OUT/{meta.json, data-i-of-n.bin}. Refuses a folder that holds anything. to: for what dataset_open tells of series to mix; to and
- * progress may be NULL. */
-int synth_write(const char *out, const SynthOpts *o, const Events *to, void (*progress)(void *ud, int64_t done, int64_t total), void *ud, Err *e);
+/* Writes OUT/{meta.json, data-i-of-n.bin}. Refuses a folder that holds anything. to: for what dataset_open tells of series to mix;
+ * progress: not 0: stop, with FTS_STOPPED; both may be NULL. */
+int synth_write(const char *out, const SynthOpts *o, const Events *to, int (*progress)(void *ud, int64_t done, int64_t total), void *ud, Err *e);
 
 #endif

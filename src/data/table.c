@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/refuse.h"
 #include "data/table_state.h"
 
 static const TableKind *const kinds[] = {&table_csv, &table_jsonl, &table_json};
@@ -25,6 +26,7 @@ static int new_table(Table **t, const Format *f, const char *path, const TableOp
     made->format = f;
     made->keep = o->keep;
     made->count = -1;
+    made->timeless = o->timeless;
     if (o->freq) made->freq = *o->freq;
     made->has_freq = o->freq != NULL;
     made->path = path ? strdup(path) : NULL;
@@ -54,12 +56,9 @@ static int open_map(Table *t, Err *e)
 
 int table_open(Table **t, const char *path, const TableOptions *o, Err *e)
 {
-    char looked_for[1024];
     const Format *f = source_sniff(path);
     *t = NULL;
-    formats_text(looked_for, sizeof looked_for);
-    if (!f && !path_exists(path)) return err_set(e, FTS_IO, "%s: No such file or directory", path);
-    if (!f) return err_set(e, FTS_FORMAT, "%s: no series that can be read: %.600s", path, looked_for);
+    if (!f) return refuse_path(path, e);
     if (new_table(t, f, path, o, e) || ((*t)->kind == &table_source ? table_source.open(*t, e) : open_map(*t, e))) return failed(t);
     return 0;
 }
@@ -77,14 +76,19 @@ int table_next(Table *t, TableSeries *s, Err *e)
     *s = (TableSeries){0};
     t->id.n = 0;
     t->named = 0;
+    *t->why.message = 0;
     int more = t->kind->next(t, s, e);
     if (more > 0 && !t->named) str_addf(&t->id, "%lld", (long long)t->at);
     if (more > 0 && str_ok(&t->id, e)) more = -1;
     if (more < 0 && t->path) err_wrap(e, "%s (%s)", t->path, t->format->name);
     t->at++;
     s->id = t->id.p;
+    s->named = t->named == 1;
+    s->why = *t->why.message ? t->why.message : NULL;
     return more;
 }
+
+int table_has_ids(const Format *f) { return kind_of(f) != &table_source; }
 
 Form table_form(const Table *t) { return t->form; }
 int64_t table_count(const Table *t) { return t->count; }

@@ -1,6 +1,7 @@
 /* table_csv.c - tables of csv and tsv in the shapes of csv_table.h. In the long shape a first pass over the text finds out whether
  * the rows of each series stand together; if they do, series are handed out as they are read. Where columns are series, or rows of
  * several are mixed, the end of each is held until all is read. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,9 @@ typedef struct Sheet {
     CsvTable csv;
     int      empty;                 /* not even a header */
     int64_t  time;                  /* the column of times, -1: there is none */
+    Stamp    order;                 /* a time of it that shows whether days or months come first */
+    int      has_order;
+    Err      labels;                /* wide: why the first column holds no times, "": it does, or is a series */
     int64_t  first;                 /* wide: of series */
     Tail     tail;                  /* of the series handed out; wide: the times of all, its points mean nothing */
     Tail    *all;                   /* (ids.n, or wide the columns of series) NULL while series come one by one; owned */
@@ -21,15 +25,33 @@ typedef struct Sheet {
     Str      id_name, time_name;    /* owned */
 } Sheet;
 
-static const char *const time_names[] = {"timestamp", "ds", "date", NULL};
+static const char *const time_names[] = {"timestamp", "ds", "date", NULL}, *const other_time_names[] = {"datetime", "time", "day", "week", "month", NULL};
+
+static const Stamp *order(const Sheet *s) { return s->has_order ? &s->order : NULL; }
+
+static int time_error(const Sheet *s, Err *e)
+{
+    char name[32];
+    return err_wrap(e, "line %lld, column %lld (%s)", (long long)s->csv.csv.row, (long long)s->time + 1, cell_shown(s->csv.name[s->time], name));
+}
 
 static int read_time(const Sheet *s, const Tail *before, Stamp *t, Err *e)
 {
-    const CsvTable *c = &s->csv;
-    char name[32];
-    Cell cell = c->csv.cell[s->time];
-    if (!stamp_read(t, cell.p, cell.n, tail_last(before), e)) return 0;
-    return err_wrap(e, "line %lld, column %lld (%s)", (long long)c->csv.row, (long long)s->time + 1, cell_shown(c->name[s->time], name));
+    Cell cell = s->csv.csv.cell[s->time];
+    const Stamp *last = tail_last(before);
+    return stamp_read(t, cell.p, cell.n, last ? last : order(s), e) ? time_error(s, e) : 0;
+}
+
+/* Is 07/01/2016 in July? If the first time of the column does not show it, another may. The first row comes next. */
+static int find_order(Sheet *s, Err *e)
+{
+    Err ignored;
+    int more, found = 0;
+    csv_table_rewind(&s->csv);
+    while (!found && (more = csv_table_row(&s->csv, e)) > 0) found = !stamp_read(&s->order, s->csv.csv.cell[s->time].p, s->csv.csv.cell[s->time].n, NULL, &ignored);
+    s->has_order = found && (s->order.style.date == DATE_US || s->order.style.date == DATE_EU);
+    csv_table_rewind(&s->csv);
+    return !found && more < 0 ? -1 : 0;
 }
 
 static int set_id(Table *t, Cell c, Err *e)
@@ -52,12 +74,13 @@ static int push_row(const Table *t, Tail *a, Err *e)
     return err_wrap(e, "series \"%s\"", cell_shown(csv_table_id(&s->csv), shown));
 }
 
-static int long_series(const Table *t, const Tail *a, Cell id, TableSeries *out, Err *e)
+static int long_series(Table *t, const Tail *a, Cell id, TableSeries *out, Err *e)
 {
     const Sheet *s = t->state;
     char shown[32];
-    if (!tail_series(t, a, a, out, e)) return 1;
-    return s->csv.id < 0 ? -1 : err_wrap(e, "series \"%s\"", cell_shown(id, shown));
+    int bad = tail_series(t, a, a, out, e);
+    if (s->csv.id >= 0 && (bad || *t->why.message)) err_wrap(bad ? e : &t->why, "series \"%s\"", cell_shown(id, shown));
+    return bad ? -1 : 1;
 }
 
 static int same_cell(Cell a, Cell b) { return a.n == b.n && !memcmp(a.p, b.p, a.n); }
@@ -99,13 +122,32 @@ static int collect_mixed(Table *t, Err *e)
     return more;
 }
 
+/* At the first row. Under less certain names dates are times, numbers may be anything. */
+static int64_t time_column(const Sheet *s)
+{
+    Stamp t;
+    Err ignored;
+    int64_t sure = csv_table_column(&s->csv, time_names), maybe = csv_table_column(&s->csv, other_time_names);
+    if (sure >= 0 || maybe < 0 || !s->csv.csv.n) return sure;
+    Cell cell = s->csv.csv.cell[maybe];
+    return !stamp_read(&t, cell.p, cell.n, NULL, &ignored) && !stamp_is_count(&t) ? maybe : -1;
+}
+
+static int find_long_times(Table *t, Err *e)
+{
+    Sheet *s = t->state;
+    csv_table_rewind(&s->csv);
+    int more = csv_table_row(&s->csv, e);
+    s->time = more > 0 && !t->timeless ? time_column(s) : -1;
+    csv_table_rewind(&s->csv);
+    return more < 0 || (s->time >= 0 && find_order(s, e)) ? -1 : 0;
+}
+
 static int open_long(Table *t, Err *e)
 {
     Sheet *s = t->state;
-    s->time = csv_table_column(&s->csv, time_names);
     int together = stand_together(t, e);
-    if (together < 0) return -1;
-    csv_table_rewind(&s->csv);
+    if (together < 0 || find_long_times(t, e)) return -1;
     if (!together) return collect_mixed(t, e);
     ids_free(&s->ids);
     s->ids = (Ids){0};
@@ -158,15 +200,19 @@ static int next_row(Table *t, TableSeries *out, Err *e)
 }
 
 /* A first column that is no series holds times if its name says so or its first cell is one; otherwise labels, which say nothing. */
-static int find_times(Sheet *s, Err *e)
+static int find_times(const Table *t, Err *e)
 {
-    Stamp t;
-    Err ignored;
-    if (csv_table_first(&s->csv, &s->first, e)) return -1;
-    int64_t named = csv_table_column(&s->csv, time_names);
+    Sheet *s = t->state;
+    Stamp stamp;
+    if (csv_table_first(&s->csv, &s->first, e) || grow_all(s, s->csv.columns - s->first, e)) return -1;
+    if (t->timeless || !s->first) return 0;
+    s->time = 0;
+    if (find_order(s, e) || csv_table_row(&s->csv, e) < 0) return -1;
     Cell cell = s->csv.csv.cell[0];
-    s->time = s->first && (!named || !stamp_read(&t, cell.p, cell.n, NULL, &ignored)) ? 0 : -1;
-    return grow_all(s, s->csv.columns - s->first, e);
+    if (!csv_table_column(&s->csv, time_names) || !stamp_read(&stamp, cell.p, cell.n, order(s), &s->labels)) return 0;
+    time_error(s, &s->labels);
+    s->time = -1;
+    return 0;
 }
 
 static int push_columns(const Table *t, Err *e)
@@ -185,7 +231,7 @@ static int open_wide(Table *t, Err *e)
     Sheet *s = t->state;
     int more;
     for (int first = 1; (more = csv_table_row(&s->csv, e)) > 0; first = 0)
-        if ((first && find_times(s, e)) || push_columns(t, e)) return -1;
+        if ((first && find_times(t, e)) || push_columns(t, e)) return -1;
     t->count = s->nall;
     return more;
 }
@@ -196,6 +242,8 @@ static int next_column(Table *t, TableSeries *out, Err *e)
     Sheet *s = t->state;
     if (t->at >= s->nall) return 0;
     if (set_id(t, s->csv.headless ? unnamed : s->csv.name[s->first + t->at], e)) return -1;
+    t->named += s->csv.headless;
+    if (*s->labels.message && !t->at) snprintf(t->why.message, sizeof t->why.message, "%.400s: the answer numbers its rows", s->labels.message);
     return tail_series(t, &s->all[t->at], &s->tail, out, e) ? -1 : 1;
 }
 

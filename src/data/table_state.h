@@ -2,7 +2,6 @@
 #ifndef DATA_TABLE_STATE_H
 #define DATA_TABLE_STATE_H
 
-#include "data/source.h"
 #include "data/table.h"
 #include "util/str.h"
 
@@ -26,7 +25,11 @@ struct Table {
     Form    form;
     int64_t count, at;                                           /* series; -1: not known. at: those handed out */
     Str     id;                                                  /* of the series handed out */
-    int     named;                                               /* the file says it */
+    int     named;                                               /* 1: the file says it, 2: a name of ours */
+    int     timeless;                                            /* as it was asked for */
+    int     scout;                                               /* 1: looks for a frequency, so one time alone has none, every = 0 */
+    Freq    lent[2];                                             /* of dates, of counts: what one time alone goes on at; every 0: not looked for yet */
+    Err     why;                                                 /* of the series handed out, "": its times show their frequency */
     void   *state;                                               /* the kind's own; owned by it */
 };
 
@@ -43,7 +46,7 @@ typedef struct Tail {
 /* time NULL: there is none. A time that is not later than the one before is refused. */
 int  tail_push(Tail *a, int64_t keep, double x, const Stamp *time, int64_t row, Err *e);
 const Stamp *tail_last(const Tail *a);                           /* the time before the next; NULL: there is none */
-int  tail_series(const Table *t, const Tail *x, const Tail *time, TableSeries *s, Err *e);      /* fills s; time: where its times are, may be x */
+int  tail_series(Table *t, const Tail *x, const Tail *time, TableSeries *s, Err *e);      /* fills s and t->why; time: where its times are, may be x */
 void tail_free(Tail *a);                                         /* zeroed is fine */
 
 #endif

@@ -1,4 +1,5 @@
 /* table_tail.c - see table_state.h: the end of a series, held while it is read. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,7 +63,45 @@ int tail_push(Tail *a, int64_t keep, double x, const Stamp *time, int64_t row, E
     return 0;
 }
 
-int tail_series(const Table *t, const Tail *x, const Tail *time, TableSeries *s, Err *e)
+/* The first series that shows a frequency, and whose times are counts as this one is, or dates. */
+static int find_lent(const Table *t, const Stamp *one, Freq *f, Err *e)
+{
+    Table *scout;
+    TableSeries s;
+    int more, found = 0;
+    if (table_open_text(&scout, t->format->name, t->text, t->size, &(TableOptions){.keep = 1}, e)) return -1;
+    scout->scout = 1;
+    while (!found && (more = table_next(scout, &s, e)) > 0)
+        if (s.has_time && s.freq.every + s.freq.nano && stamp_is_count(&s.last) == stamp_is_count(one)) found = 1, *f = s.freq;
+    table_close(scout);
+    return found ? 1 : more;
+}
+
+/* One time alone goes on as other series of the table do. */
+static int lend_freq(Table *t, const Stamp *one, Freq *f, Err *e)
+{
+    Freq *lent = &t->lent[stamp_is_count(one)];
+    if (t->scout) return 0;
+    if (!lent->every && !lent->nano) {
+        int found = find_lent(t, one, lent, e);
+        if (found < 0) return -1;
+        if (!found) return err_set(e, FTS_FORMAT, "%s: give it with --freq", t->why.message);
+    }
+    *f = *lent;
+    return 0;
+}
+
+/* Why holds what the times are; what is done about it is added. */
+static int choose_freq(Table *t, const Stamp *time, int64_t n, Freq *f, Err *e)
+{
+    char text[FREQ_TEXT], why[sizeof t->why.message];
+    if (n == 1 ? lend_freq(t, time, f, e) : calendar_usual(time, n, f, e)) return -1;
+    memcpy(why, t->why.message, sizeof why);
+    snprintf(t->why.message, sizeof t->why.message, "%.400s: goes on at %s, %s; --freq gives another", why, freq_text(f, text), n == 1 ? "as other series do" : "the middle one of its steps");
+    return 0;
+}
+
+int tail_series(Table *t, const Tail *x, const Tail *time, TableSeries *s, Err *e)
 {
     int64_t n = t->keep && t->keep < x->n ? t->keep : x->n;
     *s = (TableSeries){.n = n, .total = x->total, .x = n ? x->x + (x->n - n) : NULL};
@@ -73,7 +112,8 @@ int tail_series(const Table *t, const Tail *x, const Tail *time, TableSeries *s,
     s->freq = t->freq;
     if (t->has_freq) return 0;
     int64_t shows = held(t->keep) && held(t->keep) < time->n ? held(t->keep) : time->n, from = time->n - shows;
-    return calendar_infer(time->time + from, time->row + from, shows, &s->freq, e);
+    if (!calendar_infer(time->time + from, time->row + from, shows, &s->freq, &t->why)) return 0;
+    return choose_freq(t, time->time + from, shows, &s->freq, e);
 }
 
 void tail_free(Tail *a)

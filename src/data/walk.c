@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "data/refuse.h"
+
 enum { MAX_DEPTH = 64, PATH_ROOM = 4096 };
 
 /* Where the walk is: the folders above, so that a link back to one of them is not followed for ever. */
@@ -107,8 +109,8 @@ static int meant_for_download(const char *path)
 static int nothing_in(const char *path, int64_t ignored, Err *e)
 {
     char others[64] = "", looked[512], download[256] = "";
+    if (!path_is_dir(path)) return refuse_path(path, e);
     formats_text(looked, sizeof looked);
-    if (!path_is_dir(path)) return err_set(e, FTS_FORMAT, "%s: not a file that can be read: %s", path, looked);
     if (ignored) snprintf(others, sizeof others, "; %lld other file%s", (long long)ignored, ignored == 1 ? "" : "s");
     if (meant_for_download(path)) snprintf(download, sizeof download, ". To download Time-300B into it: foundationts data download --time300b-dir %.160s", path);
     return err_set(e, FTS_FORMAT, "%s: no data in this folder: %s%s%s", path, looked, others, download);

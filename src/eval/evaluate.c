@@ -2,12 +2,13 @@
 #include "eval/evaluate.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/refuse.h"
 #include "eval/naive.h"
+#include "eval/pairs.h"
 #include "util/machine.h"
 #include "util/par.h"
 
@@ -187,19 +188,18 @@ static int add_contenders(Run *r, Err *e)
 
 static int open_source(Source *s, const char *path, Err *e)
 {
-    char looked[1024];
     const Format *f = source_sniff(path);
-    if (f) return source_open(s, f, path, NULL, e);
-    if (!path_exists(path)) return err_errno(e, ENOENT, path);
-    formats_text(looked, sizeof looked);
-    return err_set(e, FTS_FORMAT, "%s: not a file that can be read: %s", path, looked);
+    return f ? source_open(s, f, path, NULL, e) : refuse_path(path, e);
 }
 
 static int read_series(Run *r, const Source *past, const Source *future, Err *e)
 {
     Stages *s = &r->to->stages;
-    if (stages_plan(s, r->spec->opts, past, future, e) || add_contenders(r, e)) return -1;
-    return series_read(&r->set, &(SeriesFrom){past, future, s->train, s->first, s->end, stages_horizon(s), s->season}, e);
+    int64_t *future_of = NULL;
+    if ((future && pairs_find(&future_of, past, future, e)) || stages_plan(s, r->spec->opts, past, future, e) || add_contenders(r, e)) return free(future_of), -1;
+    int bad = series_read(&r->set, &(SeriesFrom){past, future, future_of, s->train, s->first, s->end, stages_horizon(s), s->season}, e);
+    free(future_of);
+    return bad;
 }
 
 /* The files are closed before anything is forecast: what is needed of them is in the set. */

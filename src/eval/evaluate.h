@@ -1,7 +1,7 @@
 /* evaluate.h - forecasts where the truth is known: every horizon, every window, and each contender beside the naive rules.
  *
  * One file (--data) is divided as protocol.h says; two files (--data, --test-data) hold series and what came after them, paired
- * by their order. Contenders see series scaled by their training part and nothing behind the first point to forecast. A missing
+ * by their ids (pairs.h). Contenders see series scaled by their training part and nothing behind the first point to forecast. A missing
  * value anywhere in what is used is an error that names it: what is left out silently makes tables that cannot be compared. */
 #ifndef EVAL_EVALUATE_H
 #define EVAL_EVALUATE_H

@@ -58,7 +58,7 @@ static int read_one(Series *s, float *to, const SeriesFrom *f, int64_t i, double
     int64_t train = train_of(f, i);
     *s = (Series){.x = to, .n = end_of(f, i), .first = first_of(f, i)};
     if (read_part(f->past, i, f->future ? train : s->n, x, e)) return -1;
-    if (f->future && read_part(f->future, i, f->horizon, x + train, e)) return -1;
+    if (f->future && read_part(f->future, f->future_of ? f->future_of[i] : i, f->horizon, x + train, e)) return -1;
     s->step = mean_step(x, train, f->season);
     return scale(to, s, x, train, f->past->path, i, e);
 }

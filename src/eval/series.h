@@ -19,6 +19,7 @@ typedef struct SeriesSet {
 
 typedef struct SeriesFrom {
     const Source *past, *future;         /* future NULL: it is in past, where it begins */
+    const int64_t *future_of;            /* (past->count) the series of future behind each of past, NULL: they are in the same order */
     int64_t train, first, end;           /* points of each series of past; with a future, all of past is the training part */
     int64_t horizon;                     /* points of each series of future */
     int64_t season;

@@ -51,13 +51,10 @@ static int horizons_of_pairs(Horizons *h, const EvalOpts *o, const Source *futur
     return 0;
 }
 
-static int plan_pairs(Stages *s, const EvalOpts *o, const Source *past, const Source *future, Err *e)
+static int plan_pairs(Stages *s, const EvalOpts *o, const Source *future, Err *e)
 {
     Horizons h;
     if (o->all_windows > 0) return err_set(e, FTS_USAGE, "--all-windows has no meaning with --test-data: there is one window a series");
-    if (past->count != future->count)
-        return err_set(e, FTS_FORMAT, "%s has %lld series, %s has %lld: each needs its continuation", past->path, (long long)past->count, future->path,
-                       (long long)future->count);
     if (horizons_of_pairs(&h, o, future, e)) return -1;
     for (int i = 0; i < h.n; i++)
         s->stage[s->n++] = (Stage){h.h[i], context_asked(o) ? context_asked(o) : protocol_context(h.h[i]), 1, 1};
@@ -76,7 +73,7 @@ int stages_plan(Stages *s, const EvalOpts *o, const Source *past, const Source *
     *s = (Stages){.n = 0};
     if (!past->count) return err_set(e, FTS_FORMAT, "%s (%s): no series", past->path, past->format->name);
     choose_season(s, o, past->path);
-    return future ? plan_pairs(s, o, past, future, e) : plan_table(s, o, past, e);
+    return future ? plan_pairs(s, o, future, e) : plan_table(s, o, past, e);
 }
 
 int64_t stages_horizon(const Stages *s)

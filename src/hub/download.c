@@ -211,6 +211,8 @@ int hub_download(const HubSpec *s, Err *e)
     d.wait.user = &d;
     if (s->opts->no_time300b) return 0;
     if (check_repo(s->opts->repo_id, e) || env_read(&d.env, e)) return -1;
+    if (s->opts->cache_dir && *s->opts->cache_dir)
+        event_say(&s->events, FTS_EVENT_NOTICE, "--cache-dir: a download makes no index: give it to the command that opens the data, if that cannot write into %s", d.dir);
     if (d.env.offline) return err_set(e, FTS_NET, "HF_HUB_OFFLINE is set: nothing is asked of the Hub");
     if (curl_global_init(CURL_GLOBAL_DEFAULT)) return err_set(e, FTS_NET, "the HTTP library could not be set up");
     d.hub = (Hub){.env = &d.env, .repo = s->opts->repo_id, .pause_s = s->pause_s, .wait = &d.wait};

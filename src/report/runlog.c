@@ -331,6 +331,23 @@ int runlog_decode(RunLog *l, const void *text, size_t n, Err *e)
     return bad ? -1 : 0;
 }
 
+/* A folder above runs is often meant for them: the first one is named. */
+static int no_log(const char *path, Err *e)
+{
+    char below[4096], file[4096], hint[512] = "";
+    Names names;
+    Err ignored;
+    err_set(e, FTS_IO, "%.300s: there is no log.jsonl in it: a run is the --checkpoint-dir of a training", path);
+    if (dir_list(&names, path, &ignored)) return -1;
+    for (int i = 0; i < names.n && !*hint; i++)
+        if (!path_join(below, sizeof below, path, names.name[i], &ignored) && !path_join(file, sizeof file, below, "log.jsonl", &ignored) && path_exists(file))
+            snprintf(hint, sizeof hint, ", such as %.300s", below);
+    names_free(&names);
+    size_t n = strlen(e->message);
+    snprintf(e->message + n, sizeof e->message - n, "%s", hint);
+    return -1;
+}
+
 int runlog_open(RunLog *l, const char *path, Err *e)
 {
     char file[4096];
@@ -338,7 +355,7 @@ int runlog_open(RunLog *l, const char *path, Err *e)
     *l = (RunLog){0};
     if (!path_exists(path)) return err_set(e, FTS_IO, "%s: there is no such folder: a run is the --checkpoint-dir of a training", path);
     if (path_join(file, sizeof file, path_is_dir(path) ? path : "", path_is_dir(path) ? "log.jsonl" : path, e)) return -1;
-    if (!path_exists(file)) return err_set(e, FTS_IO, "%s: there is no log.jsonl in it: a run is the --checkpoint-dir of a training", path);
+    if (!path_exists(file)) return no_log(path, e);
     if (map_open(&m, file, e)) return -1;
     int bad = runlog_decode(l, m.p, m.n, e);
     map_close(&m);

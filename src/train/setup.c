@@ -10,8 +10,11 @@
 
 static int no_windows(const Dataset *d, const char *option, int64_t min_points, Err *e)
 {
+    long long n = dataset_series(d), least = min_points;
     if (dataset_windows(d) > 0) return 0;
-    return err_set(e, FTS_FORMAT, "%s: all %lld series have fewer than %lld points, which is one token and one target", option, (long long)dataset_series(d), (long long)min_points);
+    if (!n) return err_set(e, FTS_FORMAT, "%s: no series in %s: is the file empty?", option, dataset_name(d, 0));
+    if (n == 1) return err_set(e, FTS_FORMAT, "%s: the only series has fewer than %lld points, which is one token and one target", option, least);
+    return err_set(e, FTS_FORMAT, "%s: all %lld series have fewer than %lld points, which is one token and one target", option, n, least);
 }
 
 static int open_data(Run *r, Err *e)

@@ -54,8 +54,10 @@ const char *freq_text(const Freq *f, char out[FREQ_TEXT]);
 int  freq_on(const Freq *f, const Stamp *t);                       /* 1: t is a time of f: a Sunday for W-SUN */
 void freq_loosen(Freq *f);                                         /* forgets the weekday, day and month that times fall on */
 
-/* The frequency of times, all counts or all dates. row: (n) the line of each for a message, NULL: counted from 1. */
+/* The frequency of times that grow, all counts or all dates. row: (n) the line of each for a message, NULL: counted from 1. */
 int  calendar_infer(const Stamp *t, const int64_t *row, int64_t n, Freq *f, Err *e);
+/* Where they have none: the middle one of their steps, n >= 2, in months or business days if no time speaks against it. -1: no memory. */
+int  calendar_usual(const Stamp *t, int64_t n, Freq *f, Err *e);
 /* The k-th time of f after t, k >= 0, as pandas.date_range() has them: if t is none of f, the first after it begins the row. */
 int  calendar_next(const Freq *f, const Stamp *t, int64_t k, Stamp *next, Err *e);
 

@@ -117,6 +117,7 @@ static int year_last(Stamp *t, Text *s, int64_t a, const Stamp *like, Err *e)
         us = like->style.date == DATE_US;
         eu = !us;
     }
+    if (!us && !eu) eu = t->style.separator == '.';                 /* points are written where the day comes first */
     if (!us && !eu) return wrong(s, e, "which may have its day or its month first: write dates as 2016-07-01");
     t->style.date = us ? DATE_US : DATE_EU;
     return set_date(t, s, year, us ? a : b, us ? b : a, e);

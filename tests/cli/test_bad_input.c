@@ -63,6 +63,15 @@ TEST(cli_shapes_that_do_not_fit_together)
     CHECK(s->status == 2 && strstr(s->err, "is odd"));
 }
 
+TEST(cli_too_little_data)
+{
+    if (!cli_program()) return;
+    const char *dir = test_folder();
+    cli_fails(cli("cd %s && printf 'date,a\\n' >e.csv && " TRAIN " --dataset-path e.csv", dir), 1, "foundationts: --dataset-path: no series in e.csv: is the file empty?");
+    cli_fails(cli("cd %s && printf 'date,a\\n2016,1\\n' >e.csv && " TRAIN " --dataset-path e.csv", dir), 1,
+              "foundationts: --dataset-path: the only series has fewer than 2 points, which is one token and one target");
+}
+
 TEST(cli_cuda_is_not_built_in)
 {
     if (CUDA_IS_BUILT_IN) { test_skip("CUDA is built in"); return; }
@@ -89,4 +98,25 @@ TEST(cli_too_little_memory)
     if (!cli_program()) return;
     const Said *s = cli("$P train --dataset-path %s --preset ultra --memory-limit 1G --checkpoint-dir %s/run", cli_data(), test_folder());
     CHECK(s->status == 1 && strstr(s->err, "--memory-limit") != NULL);
+}
+
+/* Interrupted while it writes, a verb takes away what is half written. */
+TEST(cli_sigint_leaves_nothing_half_written)
+{
+    if (!cli_program()) return;
+    const char *dir = test_folder();
+    const Said *s = cli("cd %s; env --default-signal=INT $P data synth out --kind kernelsynth --series 1000000 --length 256 --threads 1 & "
+                        "cd %s; i=0; while ! ls | grep -q tmp && [ $i -lt 600 ]; do sleep 0.05; i=$((i + 1)); done; sleep 0.1; kill -INT $!; wait $!; r=$?; ls -A; exit $r", dir, dir);
+    CHECK(s->status == 130 && !*s->out && strstr(s->err, "foundationts: stopping: what is half written is removed first (a second signal ends the program at once)\n"));
+    CHECK(cli_line(s->err, "foundationts: stopped after [0-9]+ series, nothing written"));
+}
+
+/* A limit on the size of files is an error of the file, as a full disk is. */
+TEST(cli_a_file_that_may_not_be_so_large)
+{
+    if (!cli_program()) return;
+    const char *dir = test_folder();
+    const Said *s = cli("cd %s; (ulimit -f 8; $P data synth made --series 100 --length 100; echo $?; $P data convert %s out.csv --to csv; echo $?); ls -A", dir, cli_data());
+    TEXT(s->out, "1\n1\n");
+    CHECK(cli_line(s->err, "foundationts: made.*data-1-of-1.bin: File too large") && cli_line(s->err, "foundationts: out.csv: File too large"));
 }

@@ -46,6 +46,16 @@ TEST(cli_forecast_goes_on_in_the_form_of_the_file)
     CHECK(s->status == 0 && !*s->err && cli_lines(s->out, of_lines, 2));
 }
 
+/* By another name, too. */
+TEST(cli_forecast_does_not_replace_its_input)
+{
+    if (!cli_program()) return;
+    const char *input = put("long.csv", long_form);
+    const Said *s = cli("ln -s %s %s.link; $P forecast --model %s --input %s --prediction-length 2 --output %s.link; r=$?; cat %s; exit $r", input, input, model(), input, input, input);
+    CHECK(s->status == 2 && strstr(s->err, ".link is the input, which the forecasts would replace: choose another name\n"));
+    TEXT(s->out, long_form);
+}
+
 TEST(cli_forecast_in_bf16)
 {
     double a = 0, b = 0;
@@ -95,6 +105,15 @@ TEST(cli_forecast_begins_to_write_when_there_is_something)
     CHECK(s->status == 0 && strstr(s->out, "2 series, 4 points"));
 }
 
+/* Enough series that it is not all read at once. */
+TEST(cli_forecast_to_a_reader_that_goes_away)
+{
+    if (!cli_program()) return;
+    const char *input = put("many.jsonl", "");
+    const Said *s = cli("i=0; while [ $i -lt 400 ]; do echo '[1, 2]'; i=$((i + 1)); done >%s; { $P forecast --model %s --input %s --prediction-length 200; echo $? >&2; } | head -1 >/dev/null", input, model(), input);
+    TEXT(s->err, "foundationts: stdout: Broken pipe\n1\n");
+}
+
 TEST(cli_forecast_of_what_was_held_back)
 {
     char dir[256];
@@ -121,11 +140,28 @@ TEST(cli_forecast_says_what_it_left_out)
     CHECK(s->status == 0 && cli_line(s->err, "foundationts: 1 series longer than the 4096 points that this model was made for: the last of them were used"));
 }
 
+/* One series whose times are irregular stops no others. */
+TEST(cli_forecast_of_irregular_times)
+{
+    if (!cli_program()) return;
+    static const char *const out[] = {"id,ds,predictions", "a,2024-01-10," NUMBER, "b,2024-01-03," NUMBER, "c,2024-01-02," NUMBER};
+    static const char *const wide[] = {"ds,a,b", "2024-01-10," NUMBER "," NUMBER};
+    static const char *const told[] = {
+        "foundationts: series \"a\": line 4: 2024-01-09 follows 2024-01-02 of line 3, where the times before are 1D apart: goes on at 1D, the middle one of its steps; --freq gives another",
+        "foundationts: 2 of 3 series have irregular times, or one alone: --freq gives all of them one frequency"};
+    const Said *s = cli("$P forecast --model %s --input %s --prediction-length 1", model(), put("odd.csv", "id,ds,y\na,2024-01-01,1\na,2024-01-02,2\na,2024-01-09,3\nb,2024-01-01,1\nb,2024-01-02,3\nc,2024-01-01,3\n"));
+    CHECK(s->status == 0 && cli_lines(s->out, out, 4) && cli_lines(s->err, told, 2));
+    s = cli("$P forecast --model %s --input %s --prediction-length 1", model(), put("odd.csv", "ds,a,b\n2024-01-01,1,1\n2024-01-02,2,2\n2024-01-09,3,3\n"));
+    CHECK(s->status == 0 && cli_lines(s->out, wide, 2) && !strncmp(s->err, "foundationts: line 4: ", 22) && strchr(s->err, '\n') == s->err + strlen(s->err) - 1);
+    s = cli("$P forecast --model %s --input %s --prediction-length 1 --freq W", model(), put("odd.csv", "ds,a\n2024-01-01,1\n2024-01-02,2\n2024-01-09,3\n"));
+    CHECK(s->status == 0 && !*s->err && strstr(s->out, "\n2024-01-16,"));
+}
+
 TEST(cli_forecast_refusals)
 {
     char command[1024], want[1024];
     if (!cli_program()) return;
-    const char *input = put("long.csv", long_form), *odd = put("odd.csv", "ds,y\n2024-01-01,1\n2024-01-02,2\n2024-01-09,3\n");
+    const char *input = put("long.csv", long_form), *odd = put("odd.csv", "ds,y\n2024-01-01,1\n");
     struct { const char *args, *says; int status; } wrong[] = {
         {"", "forecast needs --model: a run, a checkpoint of one, or a published checkpoint", 2},
         {"--model x", "forecast needs --input: the file of series to continue", 2},
@@ -136,6 +172,9 @@ TEST(cli_forecast_refusals)
         {"--model M --input I --prediction-length 2 --plot /tmp/x.gif", NULL, 2},
         {"--model M --input O --prediction-length 2", NULL, 1},
         {"--model M --input I --prediction-length 2 --output /nowhere/at/all.csv", NULL, 1},
+        {"--model x --input I --prediction-length 2 --output I", NULL, 2},
+        {"--model x --input y.csv --prediction-length 2 --output next.xlsx", "--output: next.xlsx: forecasts are written as .csv, .tsv, .jsonl or .npy", 2},
+        {"--model x --input y.csv --prediction-length 2 --output /tmp", "--output: /tmp is a folder: name a file in it", 2},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         int n = snprintf(command, sizeof command, "M=%s; $P forecast ", model());

@@ -152,3 +152,14 @@ TEST(cli_answers_that_cannot_be_written_are_a_failure)
     s = cli("$P data info %s >/dev/full", cli_data());
     CHECK(s->status == 1 && strstr(s->err, "foundationts: stdout: No space left on device\n"));
 }
+
+/* A script may give it to all commands alike. */
+TEST(cli_download_takes_a_cache_dir_and_says_what_for)
+{
+    if (!cli_program()) return;
+    static const char *const told[] = {"foundationts: --cache-dir: a download makes no index: give it to the command that opens the data, if that cannot write into series", "foundationts: HF_HUB_OFFLINE is set: nothing is asked of the Hub"};
+    const Said *s = cli("cd %s && HF_HUB_OFFLINE=1 $P data download --cache-dir cache --time300b-dir series; r=$?; ls; exit $r", test_folder());
+    CHECK(s->status == 1 && !*s->out && cli_lines(s->err, told, 2));
+    s = cli("$P data download --no-time300b --cache-dir cache");
+    CHECK(s->status == 0 && !*s->out && !*s->err);
+}

@@ -31,7 +31,7 @@ TEST(check_tells_every_defect_and_goes_on)
     put_text(dir, "d.jsonl", "[1, 2]\n");
     int64_t defects = check(dir, &said);
     snprintf(want, sizeof want, "a.jsonl: series 0, point 1: 2 infinite points\na.jsonl: series 1: no points\na.jsonl: series 2, point 0: 1 infinite point\n"
-             "%s/b.jsonl (jsonl): line 2, column 4: the text ends, expected a number\n%s/c (bin): meta.json: \"num_sequences\" is missing\n"
+             "%s/b.jsonl (jsonl): line 2, column 4: the text ends, expected a number: a line holds a whole value\n%s/c (bin): meta.json: \"num_sequences\" is missing\n"
              "4 datasets, 4 series, 8 points, 1 of them missing: 5 defects\n", dir, dir);
     CHECK(defects == 5);
     TEXT(said.p, want);

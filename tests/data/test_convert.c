@@ -151,3 +151,26 @@ TEST(convert_replaces_nothing_and_leaves_nothing_half_done)
     CHECK(names.n == 4);
     names_free(&names);
 }
+
+static int stop_at_once(void *ud, int64_t done, int64_t total)
+{
+    ++*(int *)ud;
+    return done <= total;
+}
+
+TEST(convert_stops_and_leaves_nothing)
+{
+    Err e = {0};
+    Names names;
+    Dataset *d;
+    const char *dir = test_folder();
+    OK(open_at(&d, put_text(dir, "in.jsonl", "[1, 2]\n[3]\n"), &raw, 1, &e));
+    for (int kind = 0; kind < 3; kind++) {
+        int asked = 0;
+        CHECK(convert_write(path_to(dir, "out"), d, &(ConvertOpts){.to = kind}, stop_at_once, &asked, &e) == -1 && e.code == FTS_STOPPED && asked == 1);
+    }
+    dataset_close(d);
+    OK(dir_list(&names, dir, &e));
+    CHECK(names.n == 1);
+    names_free(&names);
+}

@@ -62,6 +62,13 @@ TEST(csv_cells_are_read_exactly)
     READS("a;b\n1,5;-2,25e1\n\"3,5\";4.5\n", L(2, 2), 1.5, 3.5, -22.5, 4.5);
     READS("a\tb\n1\t2\n\t3\n", L(2, 2), 1, NAN, 2, 3);
     READS("a \"x\",\"b\n,;;;\"\n1,2\n", L(1, 1), 1, 2);
+    READS("date,a,\nx,1,\ny,2,\n", L(2), 1, 2);
+    READS("a;b\n1;2;;\n3;;\n", L(2, 2), 1, 3, 2, NAN);
+    READS("7,\n8,\n", L(2), 7, 8);
+    READS("year,a\n9,1\n8,2\n", L(2), 1, 2);
+    READS("date,a\n2016-07-01,1\nlater,2\n", L(2), 1, 2);
+    READS("a,b\n20160702,1\n20160701,2\n", L(2, 2), 20160702, 20160701, 1, 2);
+    READS(",2024-01-01,2024-01-02\nx,1,2\n", L(1, 1), 1, 2);
 }
 
 TEST(csv_header_alone_is_no_series)
@@ -76,19 +83,26 @@ TEST(csv_header_alone_is_no_series)
 TEST(csv_broken_files_are_named)
 {
     static const struct { const char *text, *message; } broken[] = {
-        {"date,a,b\nx,1,2\ny,3,oops\n", "line 3, column 3 (b): found \"oops\", expected a number: leave it empty where a value is missing"},
+        {"date,a,b\nx,1,2\ny,3,oops\n", "line 3, column 3 (b): found \"oops\", expected a number such as 1234.5, or nothing where a value is missing"},
         {"date,a,b\nx,1,2\n\ny,3\n", "line 4: the row has 2 cells, the header has 3"},
-        {"date,a\nx,1,\n", "line 2: the row has 3 cells, the header has 2"},
+        {"date,a\nx,1,5\n", "line 2: the row has 3 cells, the header has 2: a cell that holds a separator needs quotes"},
         {"a,b\n1,\"2\n3,4\n", "line 2, column 2: a quote that is never closed"},
         {"a,b\n1,\"2\" 3\n", "line 2, column 2: text after a closing quote: a quote inside quotes is written twice"},
-        {"V1,V2\nH1,1,2\n", "line 2: the row has 3 cells, the header has 2"},
-        {"V1,V2\nH1,x\n", "line 2, column 2 (V2): found \"x\", expected a number: leave it empty where a value is missing"},
-        {"id,y\n\"a\nb\",1\nc,2016-01-01\n", "line 4, column 2 (y): found \"2016-01-01\", expected a number: leave it empty where a value is missing"},
-        {"a,b\n1,\"1,5\"\n", "line 2, column 2 (b): found \"1,5\", expected a number: leave it empty where a value is missing"},
-        {"a,b\n1,\x01 a very long text that goes on\n", "line 2, column 2 (b): found \"? a very long text that ...\", expected a number: leave it empty where a value is missing"},
-        {"1,2,9\n3,4,5\n", "line 1: numbers where the names of the columns were expected: add a header line, V1,V2,V3,... if each row is a series"},
-        {"2016-07-01,605\n2016-07-02,586\n", "line 1: numbers where the names of the columns were expected: add a header line, V1,V2,V3,... if each row is a series"},
-        {"name\nbob\n", "line 1: no column of numbers beside the first: is the separator one of , ; and tab?"},
+        {"V1,V2\nH1,1,2\n", "line 2: the row has 3 cells, the header has 2: a cell that holds a separator needs quotes"},
+        {"V1,V2\nH1,x\n", "line 2, column 2 (V2): found \"x\", expected a number such as 1234.5, or nothing where a value is missing"},
+        {"id,y\n\"a\nb\",1\nc,2016-01-01\n", "line 4, column 2 (y): found \"2016-01-01\", expected a number (dates stand in the first column, or beside item_id and target in one called timestamp)"},
+        {"a,b\n1,\"1,5\"\n", "line 2, column 2 (b): found \"1,5\", expected a number such as 1234.5, or nothing where a value is missing"},
+        {"a,b\n1,\x01 a very long text that goes on\n", "line 2, column 2 (b): found \"? a very long text that ...\", expected a number such as 1234.5, or nothing where a value is missing"},
+        {"1,2,9\n3,4,5\n", "line 1: numbers where the names of the columns were expected: add a header line, such as date,sales, or V1,V2,V3,... if each row is a series"},
+        {"2016-07-01,605\n2016-07-02,586\n", "line 1: numbers where the names of the columns were expected: add a header line, such as date,sales, or V1,V2,V3,... if each row is a series"},
+        {"2016-07-01,1,2\n2016-07-02,3,4\n", "line 1: numbers where the names of the columns were expected: add a header line, such as date,sales, or V1,V2,V3,... if each row is a series"},
+        {"a,2016-07-01,1\na,2016-07-02,3\n", "line 1: numbers where the names of the columns were expected: add a header line, such as date,sales, or V1,V2,V3,... if each row is a series"},
+        {"PK\3\4abc\n", "no table: it is an Excel workbook or another zip archive, no text: save its sheet as CSV"}, {"\x1F\x8B\x08", "no table: it is packed by gzip: unpack it first"},
+        {"\xFF\xFE" "a", "no table: it is text in UTF-16: save it as UTF-8"}, {"<html><body>", "no table: it is a page of HTML: did a download fail?"},
+        {"date,a\r2016,1\r2017,2\r", "one line only, in which rows end with a carriage return alone: save it with the line ends of Unix or Windows"},
+        {"date,a\n2016-07-03,1\n2016-07-02,\n\n2016-07-01,3\n", "times run backwards, from 2016-07-03 in line 2 to 2016-07-01 in line 5: sort the rows by time"},
+        {"when;a\n31/12/2016;1\n01/12/2016;3\n", "times run backwards, from 31/12/2016 in line 2 to 01/12/2016 in line 3: sort the rows by time"},
+        {"name\nbob\n", "line 1: no column of numbers beside the first: is the separator one of , ; and tab, and does the first line name the columns?"},
     };
     Err e = {0};
     Decoded d = {0};
@@ -215,4 +229,14 @@ TEST(csv_corpus_is_refused_or_read)
     }
     CHECK(names.n >= 3);
     names_free(&names);
+}
+
+TEST(csv_zero_bytes_are_no_names)
+{
+    static const char text[] = "a,\0b\n1,2\n";
+    Err e = {0};
+    Decoded d = {0};
+    CHECK(csv_decode(&d, text, sizeof text - 1, &e) == -1);
+    TEXT(e.message, "no table: there are zero bytes in its first line, as no text has them");
+    decoded_free(&d);
 }

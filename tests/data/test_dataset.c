@@ -165,12 +165,12 @@ TEST(dataset_nothing_there_says_what_was_looked_for)
     formats_text(looked, sizeof looked);
     CHECK(!strncmp(looked, "looked for folders with meta.json and data-*.bin (Time-300B) and for files .jsonl", 81));
     CHECK(says(dir, "no data in this folder: ", "", 1));
-    put_text(dir, "x/notes.txt", "");
+    put_text(dir, "x/notes", "");
     put_text(dir, "time300b/notes.txt", "");
     put_text(dir, "begun/notes.txt", "");
     put_text(dir, "begun/.cache/huggingface/x.json", "");
     CHECK(says(path_to(dir, "x"), "no data in this folder: ", "; 1 other file", 0));
-    CHECK(says(path_to(dir, "x/notes.txt"), "not a file that can be read: ", "", 0));
+    CHECK(says(path_to(dir, "x/notes"), "not a file that can be read: ", "", 0));
     CHECK(says(path_to(dir, "x.jsonl"), "No such file or directory", "", 0));
     CHECK(says(path_to(dir, "time300b"), "no data in this folder: ", "; 1 other file", 1));
     CHECK(says(path_to(dir, "begun"), "no data in this folder: ", "; 1 other file", 1));

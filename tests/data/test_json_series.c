@@ -30,7 +30,7 @@ TEST(json_source_broken_files_are_named)
 {
     static const struct { const char *text, *message; } broken[] = {
         {"", "line 1, column 1: the text ends, expected an array"},
-        {"{}", "line 1, column 1: found '{', expected an array"},
+        {"{}", "line 1, column 1: an object, expected an array of series: objects with \"target\" go one a line into a .jsonl file"},
         {"[[1], 2]", "line 1, column 7: expected a list of numbers or an object with \"sequence\""},
         {"[1, [2]]", "line 1, column 5: a list inside a series: a series has one dimension"},
         {"[[[1]]]", "line 1, column 3: a list inside a series: a series has one dimension"},

@@ -29,7 +29,7 @@ TEST(jsonl_reads_lists_and_objects)
 TEST(jsonl_broken_lines_are_named)
 {
     static const struct { const char *text, *message; } broken[] = {
-        {"[1]\n[1,\n", "line 2, column 4: the text ends, expected a number"},
+        {"[1]\n[1,\n", "line 2, column 4: the text ends, expected a number: a line holds a whole value"},
         {"[1]\n\n[1 2]\n", "line 3, column 4: found '2', expected ',' or ']'"},
         {"[1, true]", "line 1, column 5: found 't', expected a number"},
         {"[1, \"x\"]", "line 1, column 8: found \"x\", expected a number"},
@@ -37,11 +37,11 @@ TEST(jsonl_broken_lines_are_named)
         {"[1] [2]", "line 1, column 5: found '[', expected the end"},
         {"1, 2", "line 1, column 1: expected a list of numbers or an object with \"sequence\""},
         {"[1]\n{\"values\": [1]}", "line 2, column 16: an object without \"sequence\" or \"target\""},
-        {"{}", "line 1, column 3: an object without \"sequence\" or \"target\""},
+        {"{}\n", "line 1, column 3: an object without \"sequence\" or \"target\""},
         {"{\"sequence\": 3}", "line 1, column 14: found '3', expected an array"},
         {"{\"sequence\": [1], \"target\": [2]}", "line 1, column 28: a second series in one object"},
         {"{\"target\": [[1, 2], [3, 4]]}", "line 1, column 13: a list inside a series: a series has one dimension"},
-        {"[\n1]", "line 1, column 2: the text ends inside an array"},
+        {"[\n1]", "line 1, column 2: the text ends inside an array: a line holds a whole value"},
         {"[01]", "line 1, column 4: a number that begins with 0"},
     };
     Err e = {0};

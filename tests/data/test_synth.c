@@ -48,7 +48,31 @@ TEST(synth_writes_meta_as_python_does)
     map_close(&m);
 }
 
-static void watch(void *ud, int64_t done, int64_t total) { *(int64_t *)ud = done * 1000 + total; }
+static int watch(void *ud, int64_t done, int64_t total)
+{
+    *(int64_t *)ud = done * 1000 + total;
+    return 0;
+}
+
+static int stop_at_once(void *ud, int64_t done, int64_t total)
+{
+    ++*(int *)ud;
+    return done <= total;
+}
+
+TEST(synth_stops_and_leaves_nothing)
+{
+    Err e = {0};
+    Names names;
+    SynthOpts o = {.series = 100000, .length = 5, .seed = 9, .threads = 1};
+    const char *dir = test_folder();
+    int asked = 0;
+    CHECK(synth_write(path_to(dir, "out"), &o, NULL, stop_at_once, &asked, &e) == -1 && e.code == FTS_STOPPED && asked == 1);
+    CHECK(!strncmp(e.message, "stopped after ", 14) && strstr(e.message, " series, nothing written"));
+    OK(dir_list(&names, dir, &e));
+    CHECK(names.n == 0);
+    names_free(&names);
+}
 
 TEST(synth_refuses_what_is_there_and_leaves_nothing_half_done)
 {

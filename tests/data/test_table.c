@@ -22,6 +22,7 @@ static void add_series(Str *out, const TableSeries *s)
     if (s->n != s->total) str_addf(out, "/%d", (int)s->total);
     if (s->has_time) str_addf(out, "@%s+%s", stamp_text(&s->last, time), freq_text(&s->freq, freq));
     if (s->time) str_addf(out, "<%s", s->n ? stamp_text(&s->time[0], time) : "");
+    if (s->why) str_addf(out, " (%s)", s->why);
 }
 
 /* All series as text: id[points]/total@last time+frequency<first time. What fails stands behind a '!'. Owned by the caller. */
@@ -44,7 +45,7 @@ static Str told_text(const char *format, const char *text, int64_t keep, const c
     Freq f;
     Str out = {0};
     if (freq && freq_read(&f, freq, &e)) return str_addf(&out, "%s", e.message), out;
-    if (!table_open_text(&t, format, text, strlen(text), &(TableOptions){keep, freq ? &f : NULL}, &e)) return told(t, &e);
+    if (!table_open_text(&t, format, text, strlen(text), &(TableOptions){.keep = keep, .freq = freq ? &f : NULL}, &e)) return told(t, &e);
     str_addf(&out, "!%s", e.message);
     return out;
 }
@@ -89,12 +90,42 @@ TEST(table_wide_csv_is_a_series_a_column)
          "HUFL[3,4]/3@2016-07-01 02:00:00+1h<2016-07-01 01:00:00 O T[nan,5]/3@2016-07-01 02:00:00+1h<2016-07-01 01:00:00"},
         {",a\n0,5\n1,6\n", 0, NULL, "a[5,6]@1+1<0"},
         {"when,a\n2016-07,5\n2016-08,6\n", 0, NULL, "a[5,6]@2016-08+1MS<2016-07"},
-        {"name,a\nx,5\ny,6\n", 0, NULL, "a[5,6]"},
+        {"name,a,b\nx,5,1\ny,6,2\n", 0, NULL, "a[5,6] (line 2, column 1 (name): found \"x\", expected a time such as 2016-07-01 00:00:00, or a whole number: the answer numbers its rows) b[1,2]"},
+        {"year,a\n2015,5\n2016,6\n", 0, NULL, "a[5,6]@2016+1<2015"}, {"Index,a\n0,5\n1,6\n", 0, NULL, "a[5,6]@1+1<0"},
+        {"time,a\n0.5,5\n1.0,6\n", 0, NULL, "a[5,6] (line 2, column 1 (time): found \"0.5\", expected a time such as 2016-07-01 00:00:00, or a whole number: the answer numbers its rows)"},
         {"a,b\n1,2\n3,4\n5,6\n", 2, NULL, "a[3,5]/3 b[4,6]/3"},
         {"date,a\n20160731,1\n20160801,2\n", 0, NULL, "a[1,2]@20160801+1D<20160731"},
         {"7\n8\n", 0, NULL, "predictions[7,8]"},
         {"date,a\n31/12/2015,1\n01/01/2016,2\n", 0, NULL, "a[1,2]@01/01/2016+1D<31/12/2015"},
         {"date,a\n", 0, NULL, ""},
+        {"x,Y,z\n1,2,3\n4,5,6\n", 0, NULL, "x[1,4] Y[2,5] z[3,6]"}, {"date,y,x\n2016-07-01,1,\n2016-07-02,2,3\n", 0, NULL, "y[1,2]@2016-07-02+1D<2016-07-01 x[nan,3]@2016-07-02+1D<2016-07-01"},
+        {"y;x\n1,5;2\n", 0, NULL, "y[1.5] x[2]"},
+        {"date,y\n2016-07-01,1\n2016-07-02,2\n", 0, NULL, "0[1,2]@2016-07-02+1D<2016-07-01"}, {"ds,y,x\n1,1,7\n2,2,8\n", 0, NULL, "0[1,2]@2+1<1"}, {"id,y,x\na,1,7\na,2,8\n", 0, NULL, "a[1,2]"},
+        {"date,y,day\n2016-07-01,1,Fri\n2016-07-02,2,Sat\n", 0, NULL, "0[1,2]@2016-07-02+1D<2016-07-01"}, {"x,target\n1,2\n", 0, NULL, "0[2]"}, {"x,y\n1\n", 0, NULL, "!line 2: the row has 1 cells, the header has 2"},
+    };
+    READS("csv", cases);
+}
+
+/* What one time alone does not show, another of the column does. */
+TEST(table_days_and_months_are_told_apart_by_the_whole_column)
+{
+    static const Case cases[] = {
+        {"when,a\n01/12/2015,1\n08/12/2015,1\n15/12/2015,2\n", 0, NULL, "a[1,1,2]@15/12/2015+7D<01/12/2015"},
+        {"date,a\n12/01/2015,1\n12/31/2015,1\n", 0, NULL, "a[1,1]@12/31/2015+30D<12/01/2015"},
+        {"id,ds,y\na,01/02/2016,1\na,02/02/2016,1\nb,12/02/2016,1\nb,13/02/2016,1\n", 0, NULL, "a[1,1]@02/02/2016+1D<01/02/2016 b[1,1]@13/02/2016+1D<12/02/2016"},
+        {"date;a\n01.02.2016;1,5\n02.02.2016;2\n", 0, NULL, "a[1.5,2]@02.02.2016+1D<01.02.2016"},
+        {"id,ds,y\na,01/02/2016,1\na,02/02/2016,1\n", 0, NULL, "!line 2, column 2 (ds): found \"01/02/2016\", which may have its day or its month first: write dates as 2016-07-01"},
+        {"when,a\n01/02/2016,1\n02/02/2016,1\n", 0, NULL, "a[1,1] (line 2, column 1 (when): found \"01/02/2016\", which may have its day or its month first: write dates as 2016-07-01: the answer numbers its rows)"},
+    };
+    READS("csv", cases);
+}
+
+TEST(table_long_csv_finds_times_by_other_names)
+{
+    static const Case cases[] = {
+        {"item_id,Datetime,target\na,2016-07-01 00:00,1\na,2016-07-01 01:00,2\n", 0, NULL, "a[1,2]@2016-07-01 01:00+1h<2016-07-01 00:00"},
+        {"item_id,time,target\na,0.5,1\na,0.5,2\n", 0, NULL, "a[1,2]"}, {"item_id,day,ds,target\na,2016-07-01,1,1\na,2016-07-01,2,2\n", 0, NULL, "a[1,2]@2+1<1"},
+        {"item_id,month,target\na,7,1\na,7,2\n", 0, NULL, "a[1,2]"},
     };
     READS("csv", cases);
 }
@@ -138,20 +169,36 @@ TEST(table_broken_csv_is_named)
         {"id,ds,y\na,2016-07-02,1\na,2016-07-01,2\n", 0, "D", "!series \"a\": line 3: the time 2016-07-01 behind 2016-07-02 of line 2: sort the rows of a series by time"},
         {"ds,y\n2016-07-02,1\n2016-07-02,2\n", 0, NULL, "!line 3: the time 2016-07-02 behind 2016-07-02 of line 2: a series has one point for each time"},
         {"ds,y\n2016-07-02,1\n7,2\n", 0, NULL, "!line 3: the time 7 behind 2016-07-02 of line 2: times are all dates or all whole numbers"},
-        {"id,ds,y\nz,1,0\nz,2,0\na,2016-07-01,1\na,2016-07-02,2\n\na,2016-07-04,2\n", 0, NULL,
-         "z[0,0]@2+1<1 !series \"a\": line 7: 2016-07-04 follows 2016-07-02 of line 5, where the times before are 1D apart: give the frequency with --freq"},
         {"id,ds,y\na,2016-07-01,1\n", 0, NULL, "!series \"a\": one time alone, 2016-07-01, shows no frequency: give it with --freq"},
+        {"id,ds,y\na,2016-07-01,1\nb,2,1\nb,3,1\nb,4,x\n", 0, NULL, "!series \"a\": line 5, column 3 (y): found \"x\", expected a number such as 1234.5, or nothing where a value is missing"},
+        {"date,a,b\n2016-07-01,1,2\n", 0, NULL, "!one time alone, 2016-07-01, shows no frequency: give it with --freq"},
         {"id,ds,y\na,soon,1\n", 0, NULL, "!line 2, column 2 (ds): found \"soon\", expected a time such as 2016-07-01 00:00:00, or a whole number"},
         {"id,ds,y\na,,1\n", 0, NULL, "!line 2, column 2 (ds): nothing where a time was expected"},
-        {"id,ds,y\na,1,x\n", 0, NULL, "!line 2, column 3 (y): found \"x\", expected a number: leave it empty where a value is missing"},
+        {"id,ds,y\na,1,x\n", 0, NULL, "!line 2, column 3 (y): found \"x\", expected a number such as 1234.5, or nothing where a value is missing"},
         {"id,ds,y\na,1,1\na,2\n", 0, NULL, "!line 3: the row has 2 cells, the header has 3"},
         {"date,a\nmonday,1\n", 0, NULL, "!line 2, column 1 (date): found \"monday\", expected a time such as 2016-07-01 00:00:00, or a whole number"},
         {"date,a\n07/01/2016,1\n", 0, NULL, "!line 2, column 1 (date): found \"07/01/2016\", which may have its day or its month first: write dates as 2016-07-01"},
         {"date,a\n2016-07-01,1\n2016-07-01,1\n", 0, NULL, "!line 3: the time 2016-07-01 behind 2016-07-01 of line 2: a series has one point for each time"},
-        {"date,a\n2016-07-01,1\n2016-07-02,1\n2016-07-04,1\n", 0, NULL, "!line 4: 2016-07-04 follows 2016-07-02 of line 3, where the times before are 1D apart: give the frequency with --freq"},
-        {"date\n2016-07-01\n", 0, NULL, "!line 1: no column of numbers beside the first: is the separator one of , ; and tab?"},
-        {"1,2,7\n3,4,8\n", 0, NULL, "!line 1: numbers where the names of the columns were expected: add a header line, V1,V2,V3,... if each row is a series"},
-        {"V1,V2\na,1,2\n", 0, NULL, "!line 2: the row has 3 cells, the header has 2"},
+        {"date\n2016-07-01\n", 0, NULL, "!line 1: no column of numbers beside the first: is the separator one of , ; and tab, and does the first line name the columns?"},
+        {"1,2,7\n3,4,8\n", 0, NULL, "!line 1: numbers where the names of the columns were expected: add a header line, such as date,sales, or V1,V2,V3,... if each row is a series"},
+        {"V1,V2\na,1,2\n", 0, NULL, "!line 2: the row has 3 cells, the header has 2: a cell that holds a separator needs quotes"},
+    };
+    READS("csv", cases);
+}
+
+/* A series without a frequency is none that is lost, nor are the others. */
+TEST(table_irregular_times_go_on_at_their_usual_step)
+{
+#define LONE "one time alone, 2016-07-01, shows no frequency: goes on at 7D, as other series do; --freq gives another"
+    static const Case cases[] = {
+        {"id,ds,y\nz,1,0\nz,2,0\na,2016-07-01,1\na,2016-07-02,2\n\na,2016-07-04,2\na,2016-07-05,2\nb,1,1\nb,3,2\n", 0, NULL,
+         "z[0,0]@2+1<1 a[1,2,2,2]@2016-07-05+1D<2016-07-01 (series \"a\": line 7: 2016-07-04 follows 2016-07-02 of line 5, where the times before are 1D apart: goes on at 1D, the middle one of its steps; --freq gives another) b[1,2]@3+2<1"},
+        {"id,ds,y\na,2016-07-01,1\nb,4,1\nb,5,2\nc,2016-07-01,1\nc,2016-07-08,2\nd,2016-07-01,1\nd,2016-07-02,2\n", 0, NULL,
+         "a[1]@2016-07-01+7D<2016-07-01 (series \"a\": " LONE ") b[1,2]@5+1<4 c[1,2]@2016-07-08+7D<2016-07-01 d[1,2]@2016-07-02+1D<2016-07-01"},
+        {"id,ds,y\nc,2016-07-01,1\na,2016-07-01,1\nc,2016-07-08,2\nb,2016-07-01,3\n", 1, NULL,
+         "c[2]/2@2016-07-08+7D<2016-07-08 a[1]@2016-07-01+7D<2016-07-01 (series \"a\": " LONE ") b[3]@2016-07-01+7D<2016-07-01 (series \"b\": " LONE ")"},
+        {"ds,y\n2016-07-01,1\n2016-07-02,1\n2016-07-04,1\n", 0, NULL, "0[1,1,1]@2016-07-04+1D<2016-07-01 (line 4: 2016-07-04 follows 2016-07-02 of line 3, where the times before are 1D apart: goes on at 1D, the middle one of its steps; --freq gives another)"},
+        {"date,a\n2016-07-01,1\n2016-07-02,1\n2016-07-04,1\n", 0, "D", "a[1,1,1]@2016-07-04+1D<2016-07-01"},
     };
     READS("csv", cases);
 }
@@ -168,7 +215,7 @@ TEST(table_keeps_the_last_points)
             Err e;
             str_addf(&text, "id,ds,y\n");
             for (int i = 0; i < 1000; i++) str_addf(&text, mixed ? "a,%d,%d\nb,%d,0\n" : "a,%d,%d\n", i, 3 * i, i);
-            OK(table_open_text(&t, "csv", text.p, text.n, &(TableOptions){keep[k], NULL}, &e));
+            OK(table_open_text(&t, "csv", text.p, text.n, &(TableOptions){.keep = keep[k], .freq = NULL}, &e));
             CHECK(table_next(t, &s, &e) == 1 && s.total == 1000 && s.n == (keep[k] && keep[k] < 1000 ? keep[k] : 1000) && table_count(t) == 1 + mixed);
             for (int64_t i = 0; i < s.n; i++) CHECK(s.x[i] == (double)(3 * (1000 - s.n + i)) && s.time[i].seconds == 1000 - s.n + i);
             table_close(t);
@@ -187,8 +234,8 @@ TEST(table_gaps_count_where_points_are_wanted)
             Err e;
             str_addf(&text, "ds,y\n");
             for (int i = 0; i < n; i++) str_addf(&text, "%d,0\n", i + (i >= gap));
-            OK(table_open_text(&t, "csv", text.p, text.n, &(TableOptions){5, NULL}, &e));
-            CHECK(table_next(t, &s, &e) == (n - gap < 64 ? -1 : 1));
+            OK(table_open_text(&t, "csv", text.p, text.n, &(TableOptions){.keep = 5, .freq = NULL}, &e));
+            CHECK(table_next(t, &s, &e) == 1 && !s.why == (n - gap >= 64));
             table_close(t);
             str_free(&text);
         }
@@ -199,7 +246,7 @@ static Str told_file(const char *path, int64_t keep, Form *form)
     Table *t;
     Err e = {0};
     Str out = {0};
-    if (!table_open(&t, path, &(TableOptions){keep, NULL}, &e)) return *form = table_form(t), told(t, &e);
+    if (!table_open(&t, path, &(TableOptions){.keep = keep, .freq = NULL}, &e)) return *form = table_form(t), told(t, &e);
     str_addf(&out, "!%s", e.message);
     return out;
 }
@@ -241,7 +288,7 @@ TEST(table_files_that_fail_are_named)
     }
     Form form;
     Str out = told_file(put_text(dir, "t.txt", "1"), 0, &form);
-    CHECK(strstr(out.p, "t.txt: no series that can be read: looked for "));
+    CHECK(strstr(out.p, "t.txt: not a file that can be read: text under another name: a table of text goes by .csv"));
     str_free(&out);
 }
 
@@ -250,15 +297,15 @@ TEST(table_form_says_how_to_answer)
     Table *t;
     Err e;
     static const char text[] = "\"the \"\"id\"\"\";ds;y;unique_id\nx;1;2;a\nx;2;3;a\n", wide[] = "when\ta\n2016\t1\n";
-    OK(table_open_text(&t, "csv", text, sizeof text - 1, &(TableOptions){0, NULL}, &e));
+    OK(table_open_text(&t, "csv", text, sizeof text - 1, &(TableOptions){.keep = 0, .freq = NULL}, &e));
     Form f = table_form(t);
     CHECK(f.kind == FORM_LONG && f.separator == ';' && !strcmp(f.id, "unique_id") && !strcmp(f.time, "ds"));
     table_close(t);
-    OK(table_open_text(&t, "csv", wide, sizeof wide - 1, &(TableOptions){0, NULL}, &e));
+    OK(table_open_text(&t, "csv", wide, sizeof wide - 1, &(TableOptions){.keep = 0, .freq = NULL}, &e));
     f = table_form(t);
     CHECK(f.kind == FORM_WIDE && f.separator == '\t' && !f.id && !f.time && table_count(t) == 2);
     table_close(t);
-    CHECK(table_open_text(&t, "npy", text, 3, &(TableOptions){0, NULL}, &e) == -1 && !t);
+    CHECK(table_open_text(&t, "npy", text, 3, &(TableOptions){.keep = 0, .freq = NULL}, &e) == -1 && !t);
     TEXT(e.message, "\"npy\" is no format of tables in text");
 }
 
@@ -267,6 +314,7 @@ TEST(table_memory_that_runs_out_is_told)
 {
     static const struct { const char *format, *text; } tables[] = {
         {"csv", "id,ds,y\na,1,1\na,2,1\nb,1,1\nb,2,2\na,3,4\n"}, {"csv", "id,ds,y\na,1,1\na,2,1\nb,1,1\nb,2,2\n"}, {"csv", "date,a,b\n1,1,2\n2,3,4\n"}, {"csv", "V1,V2\na,1\n"},
+        {"csv", "id,ds,y\na,1,1\nb,1,1\nb,2,2\nb,4,2\n"}, {"csv", "id,ds,y\na,1,1\nb,1,1\na,2,2\na,4,2\n"},
         {"jsonl", "{\"item_id\":\"a\",\"target\":[1,2]}\n[3]"}, {"json", "[[1],[2]]"},
     };
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
@@ -276,7 +324,7 @@ TEST(table_memory_that_runs_out_is_told)
             TableSeries s;
             Err e = {0};
             test_alloc_fail(n);
-            more = table_open_text(&t, tables[i].format, tables[i].text, strlen(tables[i].text), &(TableOptions){0, NULL}, &e);
+            more = table_open_text(&t, tables[i].format, tables[i].text, strlen(tables[i].text), &(TableOptions){.keep = 0, .freq = NULL}, &e);
             if (!more) while ((more = table_next(t, &s, &e)) > 0) {}
             test_alloc_fail(0);
             table_close(t);

@@ -210,7 +210,7 @@ TEST(evaluate_mase_is_missing_where_no_series_has_a_season)
 TEST(evaluate_says_what_is_wrong)
 {
     static const struct { const char *name, *text, *future, *horizons; int64_t context, season; int all; const char *says; } row[] = {
-        {"a.txt", "1\n", NULL, "1", -1, -1, 0, "a.txt: not a file that can be read: looked for"},
+        {"a.txt", "1\n", NULL, "1", -1, -1, 0, "a.txt: not a file that can be read: text under another name: a table of text goes by .csv"},
         {"a.csv", "", NULL, "1", -1, -1, 0, "a.csv (csv): no series"},
         {"a.csv", "u,v\n1,2\n3,b\n", NULL, "1", -1, -1, 0, "a.csv (csv): line 3, column 2 (v): found \"b\""},
         {"a.csv", "u,v\n1,2\n3,4\n", NULL, "1", -1, -1, 0, "a.csv: 2 rows; a horizon of 1 with a context of 4 needs 10, of which the last fifth is for the test"},

@@ -56,6 +56,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         count += !count || stamp_is_count(&t[count]) == stamp_is_count(&t[0]);
         if (!stop) break;
     }
-    if (!calendar_infer(t, NULL, count, &f, &e)) go_on(&f, &t[count - 1]);
+    if (!calendar_infer(t, NULL, count, &f, &e) || (count > 1 && !calendar_usual(t, count, &f, &e))) go_on(&f, &t[count - 1]);
     return 0;
 }

@@ -31,7 +31,7 @@ static inline const char *read_table(const uint8_t *bytes, size_t n, int64_t *se
     *series = -1;
     if (!line || line - bytes < 2 || line - bytes > 8 || !bytes[0] || !strchr(letters, bytes[0]) || bytes[1] < '0' || bytes[1] > '9') return NULL;
     memcpy(name, bytes + 2, (size_t)(line - bytes) - 2);
-    TableOptions o = {bytes[1] - '0', freq_read(&freq, name, e) ? NULL : &freq};
+    TableOptions o = {.keep = bytes[1] - '0', .freq = freq_read(&freq, name, e) ? NULL : &freq};
     if (table_open_text(&t, kinds[strchr(letters, bytes[0]) - letters], line + 1, n - (size_t)(line + 1 - bytes), &o, e)) return NULL;
     int64_t count = 0, told = table_count(t);
     const char *wrong = NULL;

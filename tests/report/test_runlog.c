@@ -109,7 +109,18 @@ TEST(runlog_what_is_no_log_is_refused)
         TEXT(e.message, rows[i].says);
     }
     CHECK(runlog_open(&l, "/nowhere/run", &e) == -1 && strstr(e.message, "/nowhere/run: there is no such folder: a run is the --checkpoint-dir of a training"));
-    CHECK(runlog_open(&l, test_folder(), &e) == -1 && strstr(e.message, ": there is no log.jsonl in it: a run is the --checkpoint-dir of a training"));
+    char want[512], file[300];
+    const char *dir = test_folder();
+    snprintf(want, sizeof want, "%s: there is no log.jsonl in it: a run is the --checkpoint-dir of a training", dir);
+    CHECK(runlog_open(&l, dir, &e) == -1);
+    TEXT(e.message, want);
+    snprintf(file, sizeof file, "%s/b", dir);
+    OK(dir_make(file, &e));
+    snprintf(file, sizeof file, "%s/b/log.jsonl", dir);
+    OK(file_write(file, "{}\n", 3, &e));
+    snprintf(want + strlen(want), sizeof want - strlen(want), ", such as %s/b", dir);
+    CHECK(runlog_open(&l, dir, &e) == -1);
+    TEXT(e.message, want);
 }
 
 TEST(runlog_long_notices_are_cut_and_the_last_are_kept)

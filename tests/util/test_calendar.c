@@ -220,20 +220,20 @@ TEST(calendar_frequency_is_seen)
         {"2016-07-04|2016-07-11", 1, "2016-07-18"}, {"2016-07|2016-08|2016-09", 4, "2017-01"}, {"2016-01|2016-04", 1, "2016-07"},
         {"2016-07-01 00:00:00.000|2016-07-01 00:00:00.040", 24, "2016-07-01 00:00:01.000"},
         {"0|1|2", 1, "3"}, {"1990|1991", 10, "2001"}, {"1990|1995", 1, "2000"}, {"201611|201612", 1, "201701"}, {"201610|201701", 1, "201704"}, {"20161230|20161231", 1, "20170101"}, {"201699|201700", 1, "201701"},
-        {"0|2|4|7", 1, "line 4: 7 follows 4 of line 3, where the times before are 2 apart: give the frequency with --freq"},
-        {"2016-07-01 00:00|2016-07-01 01:00|2016-07-01 03:00", 1, "line 3: 2016-07-01 03:00 follows 2016-07-01 01:00 of line 2, where the times before are 1h apart: give the frequency with --freq"},
-        {"2016-01-01|2016-02-01|2016-04-01", 1, "line 3: 2016-04-01 follows 2016-02-01 of line 2, where the times before are 1MS apart: give the frequency with --freq"},
-        {"2016-06-30|2016-07-01|2016-07-04|2016-07-06", 1, "line 4: 2016-07-06 follows 2016-07-04 of line 3, where the times before are 1B apart: give the frequency with --freq"},
+        {"0|2|4|7", 1, "line 4: 7 follows 4 of line 3, where the times before are 2 apart"},
+        {"2016-07-01 00:00|2016-07-01 01:00|2016-07-01 03:00", 1, "line 3: 2016-07-01 03:00 follows 2016-07-01 01:00 of line 2, where the times before are 1h apart"},
+        {"2016-01-01|2016-02-01|2016-04-01", 1, "line 3: 2016-04-01 follows 2016-02-01 of line 2, where the times before are 1MS apart"},
+        {"2016-06-30|2016-07-01|2016-07-04|2016-07-06", 1, "line 4: 2016-07-06 follows 2016-07-04 of line 3, where the times before are 1B apart"},
         {"2016-07-02|2016-07-01", 1, "line 2: 2016-07-01 follows 2016-07-02 of line 1: times must grow"},
         {"5|5", 1, "line 2: 5 follows 5 of line 1: times must grow"},
-        {"2016-07-02", 1, "one time alone, 2016-07-02, shows no frequency: give it with --freq"},
+        {"2016-07-02", 1, "one time alone, 2016-07-02, shows no frequency"},
     };
     char out[STAMP_TEXT];
     Err e;
     Freq f;
     for (size_t i = 0; i < sizeof seen / sizeof *seen; i++) TEXT(later(NULL, seen[i].times, seen[i].k, out, &e), seen[i].want);
     CHECK(calendar_infer(NULL, NULL, 0, &f, &e) == -1);
-    TEXT(e.message, "no times: give the frequency with --freq");
+    TEXT(e.message, "no times");
 }
 
 TEST(calendar_irregular_times_are_told_with_their_lines)
@@ -243,7 +243,38 @@ TEST(calendar_irregular_times_are_told_with_their_lines)
     Err e;
     Freq f;
     CHECK(read_all("1|2|4", t, &e) == 3 && calendar_infer(t, row, 3, &f, &e) == -1);
-    TEXT(e.message, "line 12: 4 follows 2 of line 9, where the times before are 1 apart: give the frequency with --freq");
+    TEXT(e.message, "line 12: 4 follows 2 of line 9, where the times before are 1 apart");
+}
+
+TEST(calendar_irregular_times_go_on_at_their_usual_step)
+{
+    static const struct { const char *times, *freq, *next; } seen[] = {
+        {"0|2|4|7", "2", "9"}, {"1|2|9", "1", "10"}, {"1|5|6|20", "4", "24"}, {"201601|201602|201605", "1M", "201606"}, {"201601|201602|201620", "1", "201621"}, {"-999999999999999999|0|999999999999999999", "999999999999999999", NULL},
+        {"2024-01-01|2024-01-02|2024-01-05|2024-01-06", "1D", "2024-01-07"}, {"2016-07-01 00:00|2016-07-01 01:00|2016-07-01 03:00", "1h", "2016-07-01 04:00"},
+        {"2016-01-01|2016-02-01|2016-04-01", "1MS", "2016-05-01"}, {"2015-10-31|2015-11-30|2016-02-29", "1ME", "2016-03-31"}, {"2016-01-30|2016-02-29|2016-04-30", "1M", "2016-05-30"},
+        {"2016-01-01|2016-02-02|2016-04-01", "32D", "2016-05-03"}, {"2016-01-01 00:00|2016-02-01 01:00|2016-04-01 00:00", "745h", "2016-05-02 01:00"},
+        {"2016-06-30|2016-07-01|2016-07-04|2016-07-06|2016-07-07|2016-07-08", "1B", "2016-07-11"}, {"2016-07-04|2016-07-05|2016-07-07", "1D", "2016-07-08"}, {"2024-01-01|2024-01-02|2024-01-15", "1D", "2024-01-16"}, {"2016-07-04|2016-07-11|2016-07-25", "7D", "2016-08-01"},
+        {"2016-07-01|2016-07-02|2016-07-04", "1D", "2016-07-05"}, {"2016-07-01 00:00:00.040|2016-07-01 00:00:00.080|2016-07-01 00:00:00.200", "40ms", "2016-07-01 00:00:00.240"},
+    };
+    char freq[FREQ_TEXT], out[STAMP_TEXT];
+    Stamp t[MOST], next;
+    Err e;
+    Freq f;
+    for (size_t i = 0; i < sizeof seen / sizeof *seen; i++) {
+        int n = read_all(seen[i].times, t, &e);
+        CHECK(n > 1);
+        OK(calendar_usual(t, n, &f, &e));
+        TEXT(freq_text(&f, freq), seen[i].freq);
+        if (seen[i].next) OK(calendar_next(&f, &t[n - 1], 1, &next, &e));
+        if (seen[i].next) TEXT(stamp_text(&next, out), seen[i].next);
+    }
+    CHECK(read_all("2016-07-02|2016-07-01", t, &e) == 2 && calendar_usual(t, 2, &f, &e) == -1);
+    TEXT(e.message, "times must grow");
+    CHECK(read_all("1|2|4", t, &e) == 3);
+    test_alloc_fail(1);
+    int bad = calendar_usual(t, 3, &f, &e);
+    test_alloc_fail(0);
+    CHECK(bad == -1 && e.code == FTS_NOMEM);
 }
 
 TEST(calendar_names_of_frequencies)
