@@ -232,8 +232,7 @@ static double value_of(const Out *o, const void *from, int r, int c)
 }
 
 /* Between two products bf16 kernels round numbers that they summed up in another order than the reference: a sum may lie on the
- * other side of a border, a step of 2^-8 of one term away. Where a vector
- * tier may (attention, whose probabilities stay unrounded, the loss, gradients of the MLP), the test of the op says so in `steps`. */
+ * other side of a border, a step of 2^-8 of one term away. Where a vector tier may, the test of the op says so in `steps`. */
 static double tolerance(const Rig *r, const Out *o, const char *tier, size_t k)
 {
     double strict = op_tolerance(o->u, o->K, o->terms[k], o->kind, o->want[k]) + (for_bf16(tier) ? o->steps * o->terms[k] : 0), step = 0x1p-9 * o->terms[k];
@@ -428,9 +427,8 @@ Backend *tier_open(const char *tier, Dtype type, int threads, const Dims *d)
         return NULL;
     }
     if (own) own->override(&b->ops, type);
-    size_t more = own ? own->scratch(d, type, threads, &b->ops) : 0;
-    b->scratch_size = backend_scratch_bytes(b, d);
-    if (more > b->scratch_size) b->scratch_size = more;
+    size_t own_bytes = own ? own->scratch(d, type, threads, &b->ops) : 0, bytes = backend_scratch_bytes(b, d);
+    b->scratch_size = own_bytes > bytes ? own_bytes : bytes;
     if (own) b->tier = tier;
     b->scratch = aligned(b->scratch_size + FENCE, device);
     memset((char *)b->scratch + b->scratch_size, CANARY, FENCE);
