@@ -14,7 +14,7 @@
 
 #include "device.h"
 
-enum { TURN = 6, WIDE = 64 };
+enum { TURN = 6, WIDE = 320 };
 static const double some = 0.9;          /* usual scale: such numbers have 24 digits, so their products and sums are rounded */
 static const double tiny = 0x1p-90;      /* probabilities below 2^-126 may be 0: some thousands of them over 4u */
 
@@ -31,7 +31,7 @@ typedef struct Att {
     Backend *b;
 } Att;
 
-static const int heads[][3] = {{2, 2, 8}, {4, 2, 16}, {1, 1, 2}, {3, 1, 6}, {2, 1, 32}, {1, 1, WIDE}};
+static const int heads[][3] = {{2, 2, 8}, {4, 2, 16}, {1, 1, 2}, {3, 1, 6}, {2, 1, 32}, {1, 1, 64}};
 enum { NHEADS = sizeof heads / sizeof *heads };
 
 static void open_case(Att *k, const int *shape, const int *hs, Dtype type, int pad, double scale)
@@ -192,13 +192,14 @@ static double one_forward(const int *shape, const int *hs, Dtype type, int pad, 
 
 static void all_cases(double (*one)(const int *shape, const int *hs, Dtype type, int pad, double scale))
 {
-    static const int few[] = {1, 1, 8};
+    static const int few[] = {1, 1, 8}, wide[] = {1, 1, WIDE};       /* wider than a block of keys is long */
     for (int s = 0; s < nsmall; s++)
         for (int i = 0; i < NHEADS; i++) {
             one(shapes[s], heads[i], F32, (s + i) % 3, some);
             if ((s + i) % 3 == 0) one(shapes[s], heads[i], BF16, i % 2, some);
         }
     for (int s = nsmall; s < nshapes; s++) one(shapes[s], few, F32, 1, some);
+    for (int type = F32; type <= BF16; type++) one((const int[]){40, 0, -1}, wide, (Dtype)type, 1, some);
 }
 
 TEST(op_attention) { all_cases(one_forward); }

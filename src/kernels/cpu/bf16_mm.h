@@ -1,6 +1,6 @@
 /* bf16_mm.h - products of packed panels of bf16, by AMX or by AVX512-BF16: operands are rounded to bf16 where they are read, sums are fp32.
  *
- * A weight is packed once per step and direction, panel by panel (32 columns of the product), into memory of
+ * A weight is packed once per op and direction, panel by panel (32 columns of the product), into memory of
  * bf16_packed_bytes(); rows are packed inside, 32 at a time, whatever they are: bf16 or fp32, gathered by token, scaled. So an op is
  *
  *     linear       item = block of rows:  mm(y, {x, W packed TO_OUT}, bias, acc)
