@@ -106,7 +106,7 @@ typedef struct Dims { int tokens, chunks, longest, D, H, Hk, d, E, K, F, Fe, P, 
 typedef struct Device {
     const char *name;                /* "cpu" */
     int     on_host;                 /* its memory is the machine's */
-    int    (*fast_bf16)(void);       /* does it multiply bf16 matrices faster than fp32 ones? */
+    int    (*fast_bf16)(void);       /* how much faster it multiplies bf16 matrices than fp32 ones: 0 not, 1 up to twice, 2 many times, so that it is the default */
     int    (*count)(void);           /* how many there are, of which this process may use each by its number */
     int    (*open)(Backend *b, int number, Err *e);               /* name, dtype and par are there; fills the rest */
     void   (*close)(Backend *b);

@@ -56,14 +56,14 @@ static void say_device(const Run *r)
     if (d->bf16 == 1 && !d->amp) event_say(&r->spec->events, FTS_EVENT_NOTICE, "--bf16 has no effect with --no-amp");
 }
 
-/* On a device that is not faster in bf16 than in fp32, bf16 is only what somebody asks for. */
+/* On a device that is not much faster in bf16 than in fp32, bf16 is only what somebody asks for: it costs some accuracy. */
 static int open_device(Run *r, Err *e)
 {
     const DeviceOpts *d = r->spec->device;
     int number;
     const Device *kind = backend_device(d->device ? d->device : "auto", &number, e);
     if (!kind) return -1;
-    Dtype type = d->amp && (d->bf16 == OPT_UNSET ? kind->fast_bf16() : d->bf16 == 1) ? BF16 : F32;
+    Dtype type = d->amp && (d->bf16 == OPT_UNSET ? kind->fast_bf16() > 1 : d->bf16 == 1) ? BF16 : F32;
     snprintf(r->device, sizeof r->device, kind->on_host ? "%s" : "%s:%d", kind->name, number);
     if (backend_open(&r->b, r->device, type, d->threads == OPT_UNSET ? 0 : (int)d->threads, e)) return -1;
     char text[256];

@@ -8,11 +8,6 @@
 #include "device.h"
 #include "util/rng.h"
 
-#if defined __SANITIZE_ADDRESS__
-enum { FENCE = 0 };                                     /* it has its own, and sees what is read there, too */
-#else
-enum { FENCE = 64 };
-#endif
 enum { CANARY = 0xc5, GARBAGE = 0xff };                 /* garbage is NaN in both float formats */
 
 const char *const tier_names[TIERS] = {"ref", "base", "avx2", "avx512", "avx512_bf16", "wide", "tiles", "dots", "cuda"};

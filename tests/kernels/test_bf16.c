@@ -182,7 +182,7 @@ static Mat run_mm(Job *j, int row, int n, int nterm)
 /* The newest result. */
 static void drop(Job *j)
 {
-    free(j->r.buf[--j->r.nbuf].p - 64);
+    free(j->r.buf[--j->r.nbuf].p - FENCE);
     j->r.nmat--;
 }
 

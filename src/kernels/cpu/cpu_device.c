@@ -42,7 +42,7 @@ static const struct {
     {"avx2", has_avx2, 0, avx2_override, avx2_scratch_bytes},
     {"avx512", has_avx512, 0, avx512_override, avx512_scratch_bytes},
     {"avx512_bf16", has_dot, 1, dot_override, dot_scratch_bytes},
-    {"amx", has_amx, 1, amx_override, amx_scratch_bytes},
+    {"amx", has_amx, 2, amx_override, amx_scratch_bytes},
 #endif
 };
 enum { NTIERS = sizeof tiers / sizeof *tiers };
@@ -70,7 +70,7 @@ static int cpu_fast_bf16(void)
 {
     Err e;
     int tier = choose_tier(&e);
-    return tier >= 0 && tiers[tier].fast_bf16;
+    return tier < 0 ? 0 : tiers[tier].fast_bf16;
 }
 
 static int cpu_open(Backend *b, int number, Err *e)
